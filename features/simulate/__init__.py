@@ -1,0 +1,10 @@
+"""A small world with known truth: who leaves, when, why, and what could be seen before.
+
+The demonstration, the tests and the benchmarks run on it, without a network or a file. Its numbers are
+assumptions about trade between companies in general, fitted to no company and to no model.
+"""
+
+from features.simulate.presets import PRESETS, Preset
+from features.simulate.world import World, simulate, write
+
+__all__ = ["PRESETS", "Preset", "World", "simulate", "write"]
