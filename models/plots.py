@@ -1,0 +1,73 @@
+"""Reliability and lift as pictures, readable in black and white; no global plotting state is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.figures import BINS, complete, gains_of, lift_of_gains, mean_of_known, reliability_bins
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def reliability_plot(predictions: pd.DataFrame, *, bins: int = BINS, title: str = "") -> Figure:
+    """Observed against promised churn rate in bins of equal mass, one line per contestant, with Wilson bars.
+
+    `predictions` as for `standing_table`, probabilities only; one to five contestants stay readable in print.
+    """
+    figure, axes = _sheet("promised probability", "observed share", title)
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, label="as promised")
+    contestants = complete(predictions).groupby("contestant", sort=False)
+    for (name, rows), style in zip(contestants, _styles(), strict=False):
+        table = reliability_bins(rows["probability"], rows["outcome"], bins)
+        spread = np.abs(table[["low", "high"]].to_numpy().T - table["observed"].to_numpy())
+        axes.errorbar(table["mean_probability"], table["observed"], yerr=spread, capsize=2, label=str(name), **style)
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axes.legend(frameon=False)
+    return figure
+
+
+def lift_plot(predictions: pd.DataFrame, *, title: str = "") -> Figure:
+    """Lift against the share of customers taken from the top, mean over cutoffs, one line per contestant.
+
+    `predictions` as for `standing_table`; scores will do, ties are averaged.
+    """
+    figure, axes = _sheet("share of customers, highest risk first", "lift over the base rate", title)
+    axes.axhline(1, color="0.6", linewidth=1, label="chance")
+    shares = np.linspace(0.02, 1, 50)
+    contestants = complete(predictions).groupby("contestant", sort=False)
+    for (name, rows), style in zip(contestants, _styles(), strict=False):
+        gains = [gains_of(part["probability"], part["outcome"]) for _, part in rows.groupby("as_of")]
+        lifts = np.array([[lift_of_gains(*gain, share)[0] for share in shares] for gain in gains])
+        axes.plot(shares, mean_of_known(lifts), markevery=5, label=str(name), **style)
+    axes.set(xlim=(0, 1))
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    return figure
+
+
+def _sheet(x_label: str, y_label: str, title: str) -> tuple[Figure, Axes]:
+    """A figure of its own, drawn by Agg: no global plotting state is touched."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(xlabel=x_label, ylabel=y_label, title=title)
+    return figure, axes
+
+
+def _styles() -> Iterator[dict[str, Any]]:
+    """Line, mark and grey together tell contestants apart without colour."""
+    for turn in range(1_000):
+        line, mark, grey = (
+            ["-", "--", "-.", ":"][turn % 4],
+            "os^Dv"[turn % 5],
+            ["0", "0.35", "0.55"][turn % 3],
+        )
+        yield {"linestyle": line, "marker": mark, "color": grey, "linewidth": 1.2, "markersize": 4}
