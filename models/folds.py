@@ -1,0 +1,208 @@
+"""Rolling origin: every model is fitted only on what had matured when it would have been needed.
+
+One walk serves all: the backtest reports its predictions, calibration and levels are learnt from the earlier part of
+it at every date, and the model of its last date is the champion that goes into production. What scores is the object
+that was validated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import pandas as pd
+
+from features.errors import TooLittleData
+from features.labels import HORIZONS, churned, no_order_within
+from features.snapshots import ELIGIBLE, Progress, SnapshotTable, silent
+from models import churn_model, label_free
+from models.churn_model import ChurnModel
+from models.classifiers import LIGHTGBM, LOGISTIC, Boosting, BoostingOptions, Logistic
+from models.contestants import Contestant, Training
+from models.horizons import probability_frame
+from models.levels import DEFAULT_PROMISES, Promise
+from models.rules import RULES
+
+KEYS = ["customer_id", "as_of"]
+CHAMPION = "champion"
+BLEND = "blend"
+#: A date with fewer eligible customers teaches nothing.
+MIN_ELIGIBLE = 20
+
+
+@dataclass(frozen=True)
+class WalkOptions:
+    """What a walk needs to know besides the snapshots.
+
+    Attributes
+    ----------
+    boosting
+        Settings of LightGBM.
+    promises
+        What each level is held to.
+    invoice_latency_days
+        Days by which orders reach the books late: outcomes of a horizon count as matured only that much later.
+    warm_up
+        Dates before the first reported one that are predicted too, so that the first one has a record to calibrate on.
+    seed, threads
+        Of everything random; of the learners.
+    """
+
+    boosting: BoostingOptions = field(default_factory=BoostingOptions)
+    promises: dict[str, Promise] = field(default_factory=lambda: dict(DEFAULT_PROMISES))
+    invoice_latency_days: int = 0
+    warm_up: int = 8
+    seed: int = 0
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The result of a walk.
+
+    Attributes
+    ----------
+    predictions
+        Out-of-time, one row per (contestant, customer, cutoff): ``customer_id``, ``as_of``, ``contestant``,
+        ``margin``, ``churn_probability``, ``p_no_order_*``, ``churn_window_days``, ``level`` (``none`` but for the
+        champion).
+    champion
+        The champion of the last cutoff.
+    folds
+        One row per cutoff: what was learnt from (dates, rows, newest matured date) and the champion's weights.
+    table
+        The snapshots with label-free log-odds that the walk stood on.
+    """
+
+    predictions: pd.DataFrame
+    champion: ChurnModel
+    folds: pd.DataFrame
+    table: SnapshotTable
+
+
+def contestants(options: WalkOptions) -> tuple[Contestant, ...]:
+    """Everything that stands in the table beside the blend and the champion, which are made of these."""
+    return (
+        *RULES,
+        label_free.BGNBD_CONTESTANT,
+        label_free.MBGCNBD_CONTESTANT,
+        Logistic(LOGISTIC),
+        Boosting("lightgbm_one_slice", options.boosting, newest_slice_only=True),
+        Boosting(LIGHTGBM, options.boosting),
+    )
+
+
+def walk_forward(
+    table: SnapshotTable,
+    cutoffs: Sequence[date],
+    options: WalkOptions,
+    *,
+    every_contestant: bool = True,
+    progress: Progress = silent,
+) -> Walk:
+    """Predict every cutoff, oldest first, with what was known at it.
+
+    Parameters
+    ----------
+    table
+        Snapshots at `cutoffs` and at all earlier dates that may be learnt from.
+    cutoffs
+        Dates to predict. Up to ``options.warm_up`` earlier dates of the table are predicted first, for calibration
+        and levels only.
+    every_contestant
+        Also run those that the champion does not use.
+
+    Raises
+    ------
+    TooLittleData
+        If no cutoff has enough eligible customers.
+    """
+    table = _with_rhythms(table, options, progress)
+    frame = table.frame
+    dates = sorted(frame["as_of"].unique())
+    wanted = sorted(pd.Timestamp(day) for day in set(cutoffs))
+    warm_up = [day for day in dates if day < wanted[0]][-options.warm_up :] if options.warm_up else []
+    runners = contestants(options)
+    if not every_contestant:
+        runners = tuple(runner for runner in runners if runner.name in (LOGISTIC, LIGHTGBM))
+    reported: list[pd.DataFrame] = []
+    folds: list[dict[str, object]] = []
+    record = churn_model.Record()
+    champion: ChurnModel | None = None
+    steps = [*warm_up, *wanted]
+    for step, as_of in enumerate(steps):
+        here = frame[frame["as_of"] == as_of]
+        eligible = here[here["cohort"] == ELIGIBLE]
+        if len(eligible) < MIN_ELIGIBLE:
+            continue
+        progress(f"learning what was known on {as_of:%Y-%m-%d}", step / len(steps))
+        outcome = table.outcomes((as_of - pd.Timedelta(days=options.invoice_latency_days)).date())
+        training = _training(frame, outcome, as_of, here, options)
+        needed = runners if as_of in wanted else [r for r in runners if r.name in (LOGISTIC, LIGHTGBM)]
+        fitted = {runner.name: runner.fit(training) for runner in needed}
+        champion = churn_model.assemble(fitted, record.known_at(training), training, options.promises)
+        margins = {name: model.margins(eligible) for name, model in fitted.items()}
+        margins[BLEND] = champion.blended(eligible, (0.5, 0.0, 0.5))
+        margins[CHAMPION] = champion.margins(eligible)
+        record = record.with_predictions(eligible, champion.components(eligible), margins[CHAMPION])
+        if as_of in wanted:
+            window = eligible["churn_window_days"]
+            for name, values in margins.items():
+                rows = eligible[[*KEYS, "churn_window_days"]].join(probability_frame(values, window))
+                level = champion.levels.of(rows["churn_probability"]) if name == CHAMPION else "none"
+                reported.append(rows.assign(contestant=name, level=level))
+            folds.append(_fold(as_of, training, eligible, champion))
+    if champion is None or not reported:
+        raise TooLittleData(
+            f"no cutoff from {wanted[0]:%Y-%m-%d} to {wanted[-1]:%Y-%m-%d} has {MIN_ELIGIBLE} eligible customers: "
+            "give more history, later dates, or loosen [cohort] in kizashi.toml."
+        )
+    return Walk(pd.concat(reported, ignore_index=True), champion, pd.DataFrame(folds), table)
+
+
+def with_outcomes(predictions: pd.DataFrame, table: SnapshotTable, observed_until: date | None = None) -> pd.DataFrame:
+    """Predictions beside what came of them, as known at `observed_until` (the end of the data by default).
+
+    Adds ``days_to_next_order``, ``observed_days``, ``no_order_30`` ... ``no_order_180`` and ``churned`` (no order
+    within the own window): 1.0, 0.0, or NaN where not matured.
+    """
+    outcome = table.outcomes(observed_until)
+    joined = predictions.merge(outcome, on=KEYS, how="left", validate="many_to_one")
+    labels = {f"no_order_{days}": no_order_within(joined, days) for days in HORIZONS}
+    return joined.assign(**labels, churned=churned(joined))
+
+
+def _with_rhythms(table: SnapshotTable, options: WalkOptions, progress: Progress) -> SnapshotTable:
+    """The table with label-free log-odds, without the dates that are too early to say anything."""
+    frame = table.frame
+    eligible = frame[frame["cohort"] == ELIGIBLE].groupby("as_of").size()
+    teaches = eligible.index[eligible >= MIN_ELIGIBLE]
+    if len(teaches) == 0:
+        raise TooLittleData(
+            f"no date has {MIN_ELIGIBLE} eligible customers: "
+            "give more customers or history, or loosen [cohort] in kizashi.toml."
+        )
+    kept = frame[frame["as_of"].isin(teaches)].reset_index(drop=True)
+    return SnapshotTable(label_free.attach(kept, options.seed, progress), table.order_days, table.data_end)
+
+
+def _training(
+    frame: pd.DataFrame, outcome: pd.DataFrame, as_of: pd.Timestamp, here: pd.DataFrame, options: WalkOptions
+) -> Training:
+    past = (frame["as_of"] < as_of) & (frame["cohort"] == ELIGIBLE)
+    rows = frame[past].join(outcome.loc[past, ["days_to_next_order", "observed_days"]])
+    held = here[here["cohort"] == ELIGIBLE]
+    columns = tuple(name for name in churn_model.feature_names() if held[name].notna().any())
+    return Training(rows, here[here["order_days_ever"] >= 1], columns, options.seed, options.threads)
+
+
+def _fold(as_of: pd.Timestamp, training: Training, eligible: pd.DataFrame, champion: ChurnModel) -> dict[str, object]:
+    row: dict[str, object] = {"as_of": as_of, "eligible": len(eligible)}
+    for days in HORIZONS:
+        rows, outcome = training.matured(days)
+        row |= {
+            f"dates_{days}": int(rows["as_of"].nunique()),
+            f"rows_{days}": len(rows),
+            f"base_rate_{days}": float(outcome.mean()) if len(outcome) else None,
+            f"newest_{days}": str(rows["as_of"].max().date()) if len(rows) else None,
+        }
+    return row | {f"weight_{name}": weight for name, weight in champion.weights_by_name().items()}

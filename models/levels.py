@@ -1,0 +1,150 @@
+"""How loudly we say so: thresholds of the probability, solved on the walk-forward, each with its record.
+
+From red downwards, each level takes as many customers as it can while the share of them that was really lost stays at
+its promised precision and the level does not outgrow its share of the cohort. A level that no threshold can keep is
+off, and says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.evaluation import wilson
+
+Floats = NDArray[np.float64]
+
+#: From the loudest to silence.
+LEVELS = ("red", "orange", "yellow", "blue", "none")
+
+#: A level is not opened on fewer matured predictions than this.
+MIN_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a level is held to: the share of its customers that will be lost, and the largest share of the cohort at
+    or above it."""
+
+    precision: float
+    largest_share: float
+
+
+DEFAULT_PROMISES: Mapping[str, Promise] = {
+    "red": Promise(0.70, 0.05),
+    "orange": Promise(0.60, 0.15),
+    "yellow": Promise(0.50, 0.30),
+    "blue": Promise(0.40, 0.50),
+}
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level with its record on the walk-forward.
+
+    Attributes
+    ----------
+    name
+        One of :data:`LEVELS`.
+    threshold
+        Lowest probability that reaches it; None where it is off.
+    promised
+        Precision that it is held to.
+    largest_share
+        Largest share of a date's cohort at this level or above.
+    precision, low, high
+        Share really lost among the matured predictions at this level, with its 95 % Wilson interval; None where
+        nothing has matured.
+    n
+        Matured predictions at this level.
+    """
+
+    name: str
+    threshold: float | None
+    promised: float
+    largest_share: float
+    precision: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+
+
+@dataclass(frozen=True)
+class Levels:
+    """All levels, loudest first."""
+
+    levels: tuple[Level, ...]
+
+    def of(self, probability: pd.Series) -> NDArray[np.object_]:
+        """The level of each customer of one date's cohort: the loudest that it reaches and that has room for it.
+
+        A level has room for its largest share of the cohort, counted from the highest probability; customers with the
+        same probability are in together or out together.
+        """
+        rank = probability.rank(ascending=False, method="max").to_numpy() / max(len(probability), 1)
+        names = np.full(len(probability), "none", dtype=object)
+        for level in reversed(self.levels):
+            if level.threshold is not None:
+                reached = (probability.to_numpy() >= level.threshold) & (rank <= level.largest_share)
+                names = np.where(reached, level.name, names)
+        return names
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Plain values for the manifest."""
+        return [vars(level) for level in self.levels]
+
+    @classmethod
+    def from_dict(cls, rows: list[dict[str, Any]]) -> "Levels":
+        """The inverse of :meth:`to_dict`."""
+        return cls(tuple(Level(**row) for row in rows))
+
+
+def solve(
+    probability: pd.Series, outcome: pd.Series, as_of: pd.Series, promises: Mapping[str, Promise] = DEFAULT_PROMISES
+) -> Levels:
+    """Thresholds that would have kept the promises on matured out-of-time predictions.
+
+    Parameters
+    ----------
+    probability
+        Churn probabilities predicted at the time.
+    outcome
+        1.0 lost, 0.0 ordered again; matured rows only.
+    as_of
+        The date of each prediction: room is counted within a date.
+    promises
+        Per level, loudest first, precision and largest share. With fewer than :data:`MIN_ROWS` rows the thresholds are
+        the promised precisions themselves: a calibrated probability is the precision that it promises.
+    """
+    if len(probability) < MIN_ROWS:
+        return Levels(tuple(Level(name, p.precision, p.precision, p.largest_share) for name, p in promises.items()))
+    rank = probability.groupby(as_of).rank(ascending=False, method="max", pct=True).to_numpy()
+    p, y = probability.to_numpy(), outcome.to_numpy()
+    free = np.full(len(p), True)
+    levels = []
+    for name, promise in promises.items():
+        here = np.flatnonzero(free & (rank <= promise.largest_share))
+        level = _opened(name, promise, p[here], y[here])
+        if level.threshold is not None:
+            free[here[p[here] >= level.threshold]] = False
+        levels.append(level)
+    return Levels(tuple(levels))
+
+
+def _opened(name: str, promise: Promise, p: Floats, y: Floats) -> Level:
+    """The level with the lowest threshold that keeps its promise on these rows, or switched off."""
+    order = np.argsort(-p, kind="stable")
+    # Customers with the same probability cannot be told apart: a level may end only where the probability changes.
+    ends = np.flatnonzero(np.append(np.diff(p[order]) < 0, True)) + 1 if len(p) else np.array([], dtype="int64")
+    lost = np.concatenate([[0.0], np.cumsum(y[order])])
+    kept = ends[(ends >= MIN_ROWS) & (lost[ends] >= promise.precision * ends)]
+    if kept.size == 0:
+        return Level(name, None, promise.precision, promise.largest_share)
+    n = int(kept[-1])
+    low, high = wilson(lost[n], n)
+    precision = float(lost[n]) / n
+    threshold = float(p[order[n - 1]])
+    return Level(name, threshold, promise.precision, promise.largest_share, precision, float(low), float(high), n)
