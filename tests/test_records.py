@@ -1,0 +1,156 @@
+"""What may leave the system, and what may not."""
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.errors import StoreError
+from serving.records import (
+    REASON_COLUMNS,
+    SCORE_COLUMNS,
+    IngestReport,
+    ScoringRun,
+    TableCount,
+    day_of,
+    reason_rows,
+    score_rows,
+)
+
+DAY = date(2026, 3, 1)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+# customer, P(window), window, P(30) to P(180), level, cohort, history, value at risk, loss, margin, base
+SCORES = pd.DataFrame(
+    [
+        ("ann", 0.8, 45.0, 0.9, 0.7, 0.5, 0.2, "red", "eligible", "enough", 900.0, 720.0, 1.4, -1.0),
+        ("bob", 0.1, 60.0, 0.3, 0.1, 0.1, 0.0, "none", "dormant", "short", 50.0, 5.0, -2.2, -1.0),
+        ("cho", *[None] * 6, "none", "no_orders", "none", *[None] * 4),
+    ],
+    columns=list(SCORE_COLUMNS),
+)
+REASONS = pd.DataFrame(
+    [
+        ("ann", 1, "days_since_last_order", "transaction", 42.0, 20.0, 21.0, 1.5, 0.3, "Silent for 42 days."),
+        ("ann", 2, "orders_90d", "transaction", 1.0, None, None, 0.9, 0.1, "1 order in 90 days."),
+    ],
+    columns=list(REASON_COLUMNS),
+)
+
+
+def changed(frame: pd.DataFrame, row: int, column: str, value: object) -> pd.DataFrame:
+    """Return a copy with one cell changed."""
+    values = frame[column].astype(object)
+    values[row] = value
+    return frame.assign(**{column: values})
+
+
+def test_rows_keep_every_number_and_give_none_for_unknown() -> None:
+    rows = score_rows(SCORES, DAY)
+    assert rows[0]["p_no_order_30"] == 0.9
+    assert rows[2]["churn_probability"] is None
+    assert reason_rows(REASONS, DAY)[1]["usual_value"] is None
+    assert [row["position"] for row in reason_rows(REASONS, DAY)] == [1, 2]
+
+
+def test_the_order_of_columns_does_not_matter() -> None:
+    assert score_rows(SCORES[SCORES.columns[::-1]], DAY) == score_rows(SCORES, DAY)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value", "said"),
+    [
+        (0, "churn_probability", np.nan, r"churn_probability is missing \(NaN\) though there is a history"),
+        (1, "margin", None, r"margin is missing \(NaN\) though there is a history"),
+        (0, "expected_loss", np.inf, "expected_loss is infinite"),
+        (2, "value_at_risk", -np.inf, "value_at_risk is infinite"),
+        (0, "churn_probability", 1.01, "churn_probability is outside 0 to 1"),
+        (1, "p_no_order_180", -0.01, "p_no_order_180 is outside 0 to 1"),
+        (0, "p_no_order_60", 0.91, "p_no_order_60 is above p_no_order_30"),
+        (2, "p_no_order_30", 0.5, "only one of p_no_order_30 and p_no_order_60 is missing"),
+        (0, "churn_window_days", 0.0, "churn_window_days is not above 0"),
+        (0, "base_margin", "high", "base_margin is not a column of numbers"),
+        (0, "level", "purple", "level is not one of"),
+        (0, "history", "long", "history is not one of"),
+        (0, "cohort", "", "cohort is not a text"),
+        (0, "customer_id", None, "customer_id is not a text"),
+        (1, "customer_id", "ann", "customer_id occurs more than once"),
+    ],
+)
+def test_a_score_that_breaks_a_promise_is_refused(row: int, column: str, value: object, said: str) -> None:
+    with pytest.raises(StoreError, match=said):
+        score_rows(changed(SCORES, row, column, value), DAY)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("contribution", np.nan, r"contribution is missing \(NaN\)"),
+        ("contribution_points", np.inf, "contribution_points is infinite"),
+        ("value", np.inf, "value is infinite"),
+        ("position", 0, "position is not 1, 2, 3"),
+        ("position", 1.5, "position is not 1, 2, 3"),
+        ("position", None, "position is not 1, 2, 3"),
+        ("position", 2, "customer_id and position occurs more than once"),
+        ("text", "", "text is not a text"),
+    ],
+)
+def test_a_reason_that_breaks_a_promise_is_refused(column: str, value: object, said: str) -> None:
+    with pytest.raises(StoreError, match=said):
+        reason_rows(changed(REASONS, 0, column, value), DAY)
+
+
+def test_all_problems_of_a_frame_are_told_at_once_with_the_customers() -> None:
+    bad = changed(changed(SCORES, 0, "level", "purple"), 1, "margin", np.inf)
+    with pytest.raises(StoreError, match=r"level .* in 1 rows \(customers \['ann'\]\).*margin .*\['bob'\]"):
+        score_rows(bad, DAY)
+
+
+def test_a_missing_or_unknown_column_is_named() -> None:
+    with pytest.raises(StoreError, match=r"missing: \['level'\], unknown: \['colour'\]"):
+        score_rows(SCORES.rename(columns={"level": "colour"}), DAY)
+
+
+@pytest.mark.parametrize(("day", "fits"), [("2026-02-28", False), ("2026-03-01", True), ("2026-03-02", False)])
+def test_rows_of_another_day_are_refused(day: str, fits: bool) -> None:
+    frame = SCORES.assign(as_of=pd.Timestamp(day))
+    if fits:
+        assert len(score_rows(frame, DAY)) == 3
+    else:
+        with pytest.raises(StoreError, match="as_of is of another day in 3 rows"):
+            score_rows(frame, DAY)
+
+
+@pytest.mark.parametrize("as_of", [DAY, datetime(2026, 3, 1), pd.Timestamp("2026-03-01")])  # noqa: DTZ001
+def test_a_cutoff_is_a_day_however_it_is_given(as_of: date) -> None:
+    assert day_of(as_of) == DAY
+    assert type(ScoringRun("r", as_of, "m", "f", NOON).as_of) is date
+
+
+@pytest.mark.parametrize("as_of", [datetime(2026, 3, 1, 0, 0, 1), pd.Timestamp("2026-02-28 23:59:59")])  # noqa: DTZ001
+def test_a_moment_within_a_day_is_no_cutoff(as_of: date) -> None:
+    with pytest.raises(StoreError, match="must be a midnight"):
+        day_of(as_of)
+
+
+def test_a_run_needs_its_names_and_a_time_zone() -> None:
+    with pytest.raises(StoreError, match="needs a model_version"):
+        ScoringRun("r", DAY, "", "f", NOON)
+    with pytest.raises(StoreError, match="must carry its time zone"):
+        ScoringRun("r", DAY, "m", "f", NOON.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize(("clean", "adds_up"), [(6, False), (7, True), (8, False)])
+def test_an_ingest_account_must_add_up(clean: int, adds_up: bool) -> None:
+    tables = {"transactions": TableCount(10, clean, 2, 1, {"amount: not finite": 2})}
+    if adds_up:
+        assert IngestReport("i", NOON, "f", tables).tables["transactions"].clean == 7
+    else:
+        with pytest.raises(StoreError, match="transactions: 10 rows came in"):
+            IngestReport("i", NOON, "f", tables)
+
+
+def test_an_ingest_account_has_no_negative_counts() -> None:
+    with pytest.raises(StoreError, match="negative"):
+        IngestReport("i", NOON, "f", {"quotes": TableCount(1, 2, -1, 0)})
