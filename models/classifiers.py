@@ -191,8 +191,7 @@ class Logistic:
                 lines.append(None)
                 continue
             X = _logistic_matrix(rows, rows[column(rhythm.variant, days)].to_numpy())
-            mean, spread = np.nanmean(X, axis=0), np.nanstd(X, axis=0)
-            spread = np.where(spread > 0, spread, 1.0)
+            mean, spread = _standard(X)
             Z = np.nan_to_num((X - mean) / spread)
             fitted = LogisticRegression(C=self.strength, max_iter=500).fit(Z, outcome)
             lines.append(
@@ -239,6 +238,13 @@ class FittedLogistic:
         if line is None:
             raise ValueError(f"no line was fitted for {HORIZONS[horizon]} days")
         return line.contributions(_logistic_matrix(frame, start[:, horizon]))
+
+
+def _standard(X: Floats) -> tuple[Floats, Floats]:
+    """Mean and spread of the known values per column; 0 and 1 where nobody has a value."""
+    held = pd.DataFrame(X)
+    spread = held.std(ddof=0).to_numpy()
+    return held.mean().fillna(0.0).to_numpy(), np.where(spread > 0, spread, 1.0)
 
 
 def _logistic_matrix(frame: pd.DataFrame, start: Floats) -> Floats:

@@ -43,6 +43,8 @@ class WalkOptions:
         Days by which orders reach the books late: outcomes of a horizon count as matured only that much later.
     warm_up
         Dates before the first reported one that are predicted too, so that the first one has a record to calibrate on.
+    max_rows
+        Snapshots that are learnt from at most; beyond it customers are drawn, with all their snapshots.
     seed, threads
         Of everything random; of the learners.
     """
@@ -51,6 +53,7 @@ class WalkOptions:
     promises: dict[str, Promise] = field(default_factory=lambda: dict(DEFAULT_PROMISES))
     invoice_latency_days: int = 0
     warm_up: int = 8
+    max_rows: int = 1_500_000
     seed: int = 0
     threads: int = 2
 
@@ -189,10 +192,18 @@ def _training(
     frame: pd.DataFrame, outcome: pd.DataFrame, as_of: pd.Timestamp, here: pd.DataFrame, options: WalkOptions
 ) -> Training:
     past = (frame["as_of"] < as_of) & (frame["cohort"] == ELIGIBLE)
+    past &= _drawn(frame["customer_id"], options.max_rows / max(int(past.sum()), 1))
     rows = frame[past].join(outcome.loc[past, ["days_to_next_order", "observed_days"]])
     held = here[here["cohort"] == ELIGIBLE]
     columns = tuple(name for name in churn_model.feature_names() if held[name].notna().any())
     return Training(rows, here[here["order_days_ever"] >= 1], columns, options.seed, options.threads)
+
+
+def _drawn(customers: pd.Series, share: float) -> pd.Series:
+    """Whether each row's customer is in a sample of about `share` of the customers, the same at every date."""
+    if share >= 1:
+        return pd.Series(True, index=customers.index)
+    return pd.util.hash_pandas_object(customers, index=False) < share * 2.0**64
 
 
 def _fold(as_of: pd.Timestamp, training: Training, eligible: pd.DataFrame, champion: ChurnModel) -> dict[str, object]:

@@ -140,7 +140,7 @@ def _opened(name: str, promise: Promise, p: Floats, y: Floats) -> Level:
     # Customers with the same probability cannot be told apart: a level may end only where the probability changes.
     ends = np.flatnonzero(np.append(np.diff(p[order]) < 0, True)) + 1 if len(p) else np.array([], dtype="int64")
     lost = np.concatenate([[0.0], np.cumsum(y[order])])
-    kept = ends[(ends >= MIN_ROWS) & (lost[ends] >= promise.precision * ends)]
+    kept = ends[(ends >= MIN_ROWS) & (lost[ends] / ends >= promise.precision)]
     if kept.size == 0:
         return Level(name, None, promise.precision, promise.largest_share)
     n = int(kept[-1])

@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 #: The label-free model's part, which belongs to no single feature.
 RHYTHM = "btyd"
 RHYTHM_CONCEPT = "order_rhythm"
+#: Concepts that are always told through one feature, because it says best what all of them mean.
+TOLD_THROUGH = {RHYTHM_CONCEPT: "days_since_last_order"}
 #: All concepts that are not told one by one.
 OTHER = "other"
 
@@ -147,7 +149,8 @@ def _by_concept(values: pd.DataFrame) -> tuple[Floats, pd.DataFrame]:
     sums = np.column_stack([values[names].sum(axis=1) for names in concepts.values()])
     leading = {}
     for i, (concept, names) in enumerate(concepts.items()):
-        tellable = [name for name in names if name != RHYTHM] or names
+        fixed = TOLD_THROUGH.get(concept)
+        tellable = [fixed] if fixed in names else [name for name in names if name != RHYTHM] or names
         along = values[tellable].to_numpy() * np.sign(sums[:, [i]])
         leading[concept] = np.array(tellable)[along.argmax(axis=1)]
     return sums, pd.DataFrame(leading, index=values.index)

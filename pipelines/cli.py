@@ -1,0 +1,306 @@
+"""The command line: ``kizashi check | train | score | backtest | explain | demo``.
+
+A user's mistake is one line on standard error and exit code 2. Heavy libraries are imported by the command that needs
+them, so that help comes at once.
+"""
+
+import atexit
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from features.errors import KizashiError, SettingsError
+
+if TYPE_CHECKING:
+    from pipelines.intake import Request
+
+app = typer.Typer(
+    name="kizashi",
+    help="Warns a supplier, months ahead, which business customers are about to stop ordering, and why.",
+    epilog="Example: kizashi demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DEFAULT_OUT = Path("var")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date: write it as 2026-10-01.") from None
+
+
+DATA_HELP = "Folder of Parquet or CSV files, one file, or a database URL (duckdb:///, sqlite:///, postgresql://)."
+Data = Annotated[str, typer.Option("--data", help=DATA_HELP)]
+AsOf = Annotated[
+    Any,
+    typer.Option(
+        "--as-of", parser=_day, metavar="DATE", help="Date to stand on; default: the day after the newest event."
+    ),
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Settings file; default: kizashi.toml here or in the data.")
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder for events, models and results.")]
+Layout = Annotated[str, typer.Option("--layout", help="Ready column mapping, such as online-retail-ii.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="Customers that are listed per level.")]
+
+
+def _request(data: str, out: Path, as_of: date | None, config: Path | None, layout: str) -> "Request":
+    from pipelines.intake import Request
+    from pipelines.settings import prepare_environment
+
+    prepare_environment(out)
+    return Request(data, out, as_of, config, layout)
+
+
+def _watched(flow_name: str, **parameters: Any) -> Any:
+    """Run a flow with a progress bar; Prefect's own server runs inside this process's time and is gone afterwards."""
+    from pipelines import console
+
+    # Prefect does not make the parents of its home.
+    (Path(parameters["out"]) / "prefect").mkdir(parents=True, exist_ok=True)
+    with console.bar() as report:
+        report("starting Prefect", 0.0)
+        from pipelines import flows
+
+        token = flows.WATCHER.set(report)
+        try:
+            flow: Callable[..., Any] = getattr(flows, flow_name)
+            return flow(**parameters)
+        finally:
+            flows.WATCHER.reset(token)
+
+
+def _flow_parameters(request: "Request") -> dict[str, Any]:
+    # A wrong file of settings is better said before a server is started.
+    request.settings()
+    return {
+        "data": request.data,
+        "out": str(request.out),
+        "as_of": request.as_of,
+        "config": str(request.config) if request.config else None,
+        "layout": request.layout,
+    }
+
+
+@app.command(epilog="Example: kizashi check --data orders/ --layout online-retail-ii")
+def check(data: Data, as_of: AsOf = None, config: Config = None, out: Out = DEFAULT_OUT, layout: Layout = "") -> None:
+    """Read the data, say where each row went and who would be in the cohort."""
+    request = _request(data, out, as_of, config, layout)
+    from features.snapshots import funnel, take
+    from pipelines import console
+    from pipelines.intake import take_in
+
+    with console.bar() as report:
+        intake = take_in(request)
+        table = take(intake.events, [intake.as_of], cohort=intake.cohort(), window=intake.window(), progress=report)
+    console.ingest_table(intake.report)
+    console.funnel_table(funnel(table.frame))
+
+
+@app.command(epilog="Example: kizashi train --data orders/ --as-of 2026-10-01")
+def train(
+    data: Data,
+    as_of: AsOf = None,
+    config: Config = None,
+    out: Out = DEFAULT_OUT,
+    layout: Layout = "",
+    promote: Annotated[bool, typer.Option("--promote", help="Make the new model the champion.")] = False,
+) -> None:
+    """Walk forward, compare all contestants, register the new model."""
+    request = _request(data, out, as_of, config, layout)
+    intake, trained = _watched("train", **_flow_parameters(request), promote=promote)
+    from pipelines import console
+
+    console.funnel_table(trained.funnel)
+    console.standing(trained.standing, console.own_horizon())
+    console.levels_table(trained.champion.levels)
+    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in trained.champion.weights_by_name().items())
+    console.out.print(f"Champion's parts: {weights}.", markup=False)
+    console.purity(trained.purity)
+    aliases = " and ".join(trained.version.aliases)
+    console.out.print(
+        f"Registered version {trained.version.number} as {aliases}: {trained.version.folder}", markup=False
+    )
+    if "champion" not in trained.version.aliases:
+        console.out.print("The old champion stays in use; `kizashi train --promote` replaces it.", markup=False)
+    console.out.print(f"Next: kizashi score --data {request.data} --as-of {intake.as_of}", markup=False)
+
+
+@app.command(epilog="Example: kizashi score --data orders/ --as-of 2026-10-01")
+def score(
+    data: Data,
+    as_of: AsOf = None,
+    config: Config = None,
+    out: Out = DEFAULT_OUT,
+    layout: Layout = "",
+    supersede: Annotated[bool, typer.Option("--supersede", help="Replace what is published for the date.")] = False,
+    limit: Limit = 10,
+) -> None:
+    """Score every customer with the champion, publish the date, print the morning's list."""
+    request = _request(data, out, as_of, config, layout)
+    intake, scored = _watched("score", **_flow_parameters(request), supersede=supersede)
+    from pipelines import console
+
+    console.morning(scored, customer_names(intake), limit, intake.settings.project.currency)
+    published = scored.published
+    state = "was published already, nothing changed" if published.unchanged else "published"
+    console.out.print(
+        f"{intake.as_of}: {published.customers:,} scores and {published.reasons:,} reasons {state} "
+        f"(run {published.run.run_id}, model {published.run.model_version}).",
+        markup=False,
+    )
+    console.out.print(f"Next: kizashi explain CUSTOMER --data {request.data} --as-of {intake.as_of}", markup=False)
+
+
+@app.command(
+    epilog="Example: kizashi backtest --data orders/ --from 2026-01-01 --to 2026-06-01 --out predictions.parquet"
+)
+def backtest(
+    data: Data,
+    first: Annotated[Any, typer.Option("--from", parser=_day, metavar="DATE", help="First cutoff.")],
+    last: Annotated[
+        Any, typer.Option("--to", parser=_day, metavar="DATE", help="Last cutoff; one a month until then.")
+    ],
+    as_of: AsOf = None,
+    config: Config = None,
+    out: Annotated[Path, typer.Option("--out", help="Parquet file for the predictions.")] = DEFAULT_OUT
+    / "predictions.parquet",
+    layout: Layout = "",
+) -> None:
+    """Write every out-of-time prediction of every contestant beside what came of it."""
+    if out.suffix != ".parquet":
+        raise SettingsError(
+            f"--out {out}: expected a file that ends in .parquet, such as {out.with_suffix('.parquet')}."
+        )
+    work = out.parent / f".{out.stem}.work"
+    request = _request(data, work, as_of, config, layout)
+    import shutil
+
+    from pipelines import console
+    from pipelines.intake import take_in
+    from pipelines.replay import backtest as replay
+    from pipelines.replay import write_predictions
+
+    try:
+        with console.bar() as report:
+            intake = take_in(request)
+            result = replay(intake, first, last, progress=report)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    write_predictions(result.predictions, out)
+    console.funnel_table(result.funnel)
+    console.standing(result.standing, console.own_horizon())
+    console.standing(result.own_window, "No order within the own window, dates that have wholly matured")
+    console.purity(result.purity)
+    console.out.print(f"{len(result.predictions):,} predictions: {out}", markup=False)
+
+
+@app.command(epilog="Example: kizashi explain C0042 --data orders/ --as-of 2026-10-01")
+def explain(
+    customer: Annotated[str, typer.Argument(help="Id of the customer.")],
+    data: Data,
+    as_of: AsOf = None,
+    config: Config = None,
+    out: Out = DEFAULT_OUT,
+    layout: Layout = "",
+) -> None:
+    """Tell why one customer was flagged: every reason, and how they add up."""
+    request = _request(data, out, as_of, config, layout)
+    from pipelines import console
+    from pipelines.intake import take_in
+    from pipelines.story import explain as tell
+
+    with console.bar() as report:
+        intake = take_in(request)
+        story = tell(intake, customer, progress=report)
+    console.story(story, intake.settings.project.currency)
+
+
+@app.command(epilog="Example: kizashi demo --customers 300")
+def demo(
+    customers: Annotated[int, typer.Option("--customers", min=100, help="Customers of the simulated company.")] = 400,
+    months: Annotated[int, typer.Option("--months", min=24, help="Months of its history.")] = 30,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another company.")] = 1,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the demonstration.")] = DEFAULT_OUT / "demo",
+    limit: Limit = 5,
+) -> None:
+    """Simulate a company, train on it and print this morning's warnings: no network, no file, one command."""
+    from pipelines.settings import prepare_environment
+
+    prepare_environment(out)
+    result = _watched("demo", out=str(out), customers=customers, months=months, seed=seed)
+    from pipelines import console
+
+    console.out.print(
+        f"A simulated company: {customers} customers, {months} months of orders in {out / 'data'}", markup=False
+    )
+    console.ingest_table(result.intake.report)
+    console.standing(result.trained.standing, console.own_horizon())
+    console.levels_table(result.trained.champion.levels)
+    console.morning(result.scored, customer_names(result.intake), limit, "")
+    scores = result.scored.day.scores.sort_values("churn_probability", ascending=False)
+    data = f"--data {out / 'data'} --out {out}"
+    console.out.print("\nWhere to look next:", markup=False)
+    console.out.print(f"  kizashi explain {scores['customer_id'].iloc[0]} {data}    why this customer", markup=False)
+    console.out.print(
+        "  kizashi check --data YOUR_FOLDER    what your own data says; docs/contract.md has the columns", markup=False
+    )
+    console.out.print(f"  {out / 'kizashi.db'}    views `scores` and `reasons` hold the published day", markup=False)
+
+
+def customer_names(intake: Any) -> dict[str, str]:
+    """Names by customer id, where the data has them."""
+    if "name" not in intake.events.columns.get("customers", ()):
+        return {}
+    names: dict[str, str] = {}
+    for bucket in range(intake.events.buckets):
+        with intake.events.connect(bucket) as con:
+            names |= dict(con.execute("SELECT customer_id, name FROM customers WHERE name IS NOT NULL").fetchall())
+    return names
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user's is one line and exit code 2."""
+    warnings.formatwarning = lambda message, *_: f"Note: {message}\n"
+    code = 0
+    try:
+        app()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except KizashiError as mistake:
+        print(f"kizashi: {mistake}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        print("kizashi: stopped; nothing half-written was left.", file=sys.stderr)
+        code = 130
+    _leave(code)
+
+
+def _leave(code: int) -> None:
+    """End the process; after a flow without taking modules apart.
+
+    Prefect's threads outlive the flow and keep DuckDB's types alive, whose binding would fill standard error with
+    reports of leaks while the interpreter is torn down. Everything registered for the end (Prefect's server, too) runs.
+    """
+    if "prefect" in sys.modules:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""What the command line shows: tables, the morning's list, one customer's story. serving.wording has the sentences."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from features.quarantine import IngestReport
+from features.snapshots import ELIGIBLE
+from features.snapshots import Progress as Report
+from models.levels import Levels
+from pipelines.score import Scored
+from pipelines.story import Story, probabilities
+from pipelines.train import SHOWN_HORIZON
+from serving.wording import cohort_reason, concept_name, level_name, quantity
+
+STYLES = {"red": "bold red", "orange": "dark_orange", "yellow": "yellow", "blue": "blue", "none": "dim"}
+CONDITIONS = {
+    "known": "known at the date",
+    "with_order": "with at least one order",
+    "enough_order_days": "with enough order days",
+    "eligible": "ordered recently enough: the cohort",
+}
+#: Figures of the standing table as the terminal shows them: column, heading, decimals.
+FIGURES = (
+    ("roc_auc", "AUC", 3),
+    ("average_precision", "AP", 3),
+    ("top_decile_lift", "lift 10%", 2),
+    ("brier", "Brier", 3),
+    ("log_loss", "log loss", 3),
+    ("ece", "ECE", 3),
+)
+
+#: Columns of output that is no terminal: wide enough for a whole table on a line.
+PLAIN_WIDTH = 150
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+err = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def bar() -> Iterator[Report]:
+    """A progress bar on standard error for one command; nothing where that is no terminal but a line per stage."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("reading the data", total=1.0)
+        said: list[str] = []
+
+        def report(what: str, share: float) -> None:
+            progress.update(task, description=what, completed=share)
+            stage = what.split(" known on ")[0].split(" of bucket")[0]
+            if not err.is_terminal and said[-1:] != [stage]:
+                said.append(stage)
+                err.print(f"- {stage}")
+
+        yield report
+
+
+def ingest_table(report: IngestReport) -> None:
+    """Where each row went, and what was wrong with those set aside."""
+    table = Table(title="Rows", title_justify="left")
+    for heading in ("table", "rows in", "clean", "quarantined", "exact duplicates"):
+        table.add_column(heading, justify="left" if heading == "table" else "right")
+    for row in report.tables:
+        table.add_row(row.table, *(f"{n:,}" for n in (row.rows_in, row.clean, row.quarantined, row.duplicates)))
+    out.print(table)
+    for row in report.tables:
+        for reason in row.reasons:
+            first = ", ".join(map(str, reason.first_rows))
+            out.print(
+                f"  {row.table}.{reason.column}: {reason.words} - {reason.rows:,} rows (first: {first})", markup=False
+            )
+    out.print(f"Clean events and quarantine: {report.events.folder}", markup=False)
+
+
+def funnel_table(funnel: pd.DataFrame) -> None:
+    """Customers and revenue left at each condition."""
+    table = Table(title="Cohort", title_justify="left")
+    for heading in ("as of", "condition", "customers", "revenue of 12 months"):
+        table.add_column(heading, justify="right" if heading.startswith(("customers", "revenue")) else "left")
+    for row in funnel.to_dict("records"):
+        day = f"{row['as_of']:%Y-%m-%d}"
+        table.add_row(day, CONDITIONS[row["condition"]], f"{row['customers']:,}", f"{row['revenue_365d']:,.0f}")
+    out.print(table)
+
+
+def standing(table: pd.DataFrame, title: str) -> None:
+    """The standing table with 95 % intervals, best AUC first."""
+    if table.empty:
+        out.print(f"{title}: nothing has matured yet.", markup=False)
+        return
+    first = table.iloc[0]
+    head = (
+        f"{title}: {first['n']:,} predictions of {first['n_customers']:,} customers, base rate {first['base_rate']:.3f}"
+    )
+    printed = Table(
+        title=head, title_justify="left", caption="95% intervals: bootstrap over customers", caption_justify="left"
+    )
+    printed.add_column("contestant")
+    for _, heading, _ in FIGURES:
+        printed.add_column(heading, justify="right")
+    for row in table.sort_values("roc_auc", ascending=False).to_dict("records"):
+        printed.add_row(row["contestant"], *(_figure(row, name, digits) for name, _, digits in FIGURES))
+    out.print(printed)
+
+
+def _figure(row: dict, name: str, digits: int) -> str:
+    value, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
+    if not np.isfinite(value):
+        return "-"
+    interval = f" [{low:.{digits}f}, {high:.{digits}f}]" if np.isfinite([low, high]).all() else ""
+    return f"{value:.{digits}f}{interval}"
+
+
+def levels_table(levels: Levels) -> None:
+    """Each level's threshold and record on the walk-forward."""
+    table = Table(title="Levels and their record, out of time", title_justify="left")
+    for heading in ("level", "from probability", "promised", "kept", "95% interval", "predictions"):
+        table.add_column(heading, justify="left" if heading == "level" else "right")
+    for level in levels.levels:
+        name = f"[{STYLES[level.name]}]{level_name(level.name)}[/]"
+        if level.threshold is None:
+            table.add_row(name, "off: cannot keep it", f"{level.promised:.0%}", "-", "-", "-")
+            continue
+        kept = "not yet known" if level.precision is None else f"{level.precision:.0%}"
+        interval = "-" if level.low is None else f"{level.low:.0%} to {level.high:.0%}"
+        table.add_row(name, f"{level.threshold:.2f}", f"{level.promised:.0%}", kept, interval, f"{level.n:,}")
+    out.print(table)
+
+
+def morning(scored: Scored, names: dict[str, str], limit: int, currency: str) -> None:
+    """The red and orange customers, those with most to lose first, with their reasons."""
+    scores = scored.day.scores
+    reasons = scored.day.reasons[scored.day.reasons["contribution"] > 0].groupby("customer_id")
+    as_of = scored.published.run.as_of
+    for level in ("red", "orange"):
+        here = scores[scores["level"] == level].sort_values("expected_loss", ascending=False)
+        shown = here.head(limit)
+        out.print(f"\n[{STYLES[level]}]{level_name(level)}[/]: {len(here)} customers on {as_of}, most to lose first")
+        for row in shown.to_dict("records"):
+            who = escape(" ".join(filter(None, (row["customer_id"], names.get(row["customer_id"], "")))))
+            chance = f"{row['churn_probability']:.0%} chance of no order in {row['churn_window_days']:.0f} days"
+            loss = quantity(row["expected_loss"], "money", currency=currency)
+            out.print(f"  [{STYLES[level]}]●[/] [bold]{who}[/]: {chance}, {loss} of yearly revenue expected to be lost")
+            if row["customer_id"] in reasons.groups:
+                told = reasons.get_group(row["customer_id"]).sort_values("position")
+                for text in told.loc[told["feature"] != "other", "text"].head(3):
+                    out.print(f"      - {text}", markup=False)
+        if len(here) > limit:
+            rest = quantity(here["expected_loss"].iloc[limit:].sum(), "money", currency=currency)
+            out.print(
+                f"  ... and {len(here) - limit} more with {rest} expected to be lost (--limit shows more)", markup=False
+            )
+    counts = scores["level"].value_counts()
+    told_counts = ", ".join(f"{level} {counts.get(level, 0):,}" for level in STYLES)
+    outside = scores[scores["cohort"] != ELIGIBLE]["cohort"].value_counts()
+    out.print(f"\nAll {len(scores):,} customers: {told_counts}.", markup=False)
+    for code, n in outside.items():
+        out.print(f"  outside the cohort: {n:,} ({cohort_reason(str(code))})", markup=False)
+
+
+def story(told: Story, currency: str) -> None:
+    """Why one customer was flagged."""
+    score, facts = told.score, told.facts
+    title = escape(f"{score.name} {told.name}".strip())
+    level = score["level"]
+    out.print(f"[bold]{title}[/] as of {facts['as_of']:%Y-%m-%d}: [{STYLES[level]}]{level_name(level)}[/]")
+    place = f"place {told.place} of {told.cohort_size} by risk" if told.place else cohort_reason(score["cohort"])
+    window = score["churn_window_days"]
+    chance = f"{score['churn_probability']:.1%}"
+    out.print(f"Chance of no order within {window:.0f} days (this customer's own window): {chance}; {place}.")
+    chances = ", ".join(f"{days} days {value:.0%}" for days, value in probabilities(told).items())
+    revenue = quantity(score["value_at_risk"], "money", currency=currency)
+    out.print(f"No order within: {chances}. Revenue of 12 months: {revenue}.")
+    for heading, rows in (
+        ("Goes with a higher risk", told.reasons[told.reasons["contribution"] > 0]),
+        ("Speaks against it", told.reasons[told.reasons["contribution"] <= 0]),
+    ):
+        if rows.empty:
+            continue
+        table = Table(title=heading, title_justify="left", show_header=True)
+        for name in ("", "what", "log-odds", "points", "fact"):
+            table.add_column(name, justify="right" if name in ("log-odds", "points") else "left")
+        strongest = max(told.reasons["contribution"].abs().max(), 1e-9)
+        for row in rows.to_dict("records"):
+            length = "█" * max(1, round(12 * abs(row["contribution"]) / strongest))
+            points = f"{100 * row['contribution_points']:+.1f}"
+            what = concept_name(row["concept"])
+            table.add_row(length, what, f"{row['contribution']:+.3f}", points, escape(row["text"]))
+        out.print(table)
+    base, total = score["base_margin"], told.reasons["contribution"].sum()
+    out.print(
+        f"Sum: base {base:+.4f} + reasons {total:+.4f} = log-odds {base + total:+.4f}; "
+        f"the model's own {score['margin']:+.4f}, that is {chance}. Model {told.model_version}."
+    )
+    orders = "; ".join(
+        f"{row['day']:%Y-%m-%d} {quantity(row['revenue'], 'money', currency=currency)}"
+        for row in told.orders.to_dict("records")
+    )
+    out.print(f"Newest orders: {orders}.", markup=False)
+
+
+def purity(share: float) -> None:
+    """How often a silence of the own window was no loss; nothing where that is not known yet."""
+    if np.isfinite(share):
+        text = f"Label purity: {share:.0%} of those silent for their own window ordered again within the next one."
+        out.print(text, markup=False)
+
+
+def own_horizon() -> str:
+    """What the standing table is about."""
+    return f"No order within {SHOWN_HORIZON} days"

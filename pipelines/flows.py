@@ -1,0 +1,48 @@
+"""The Prefect flows: thin, so that all work can be done and tested without them.
+
+A flow takes plain values, which Prefect records, calls one function and returns what that returned. Correctness does
+not rest on Prefect: a flow that runs twice publishes once.
+"""
+
+from contextvars import ContextVar
+from datetime import date
+from pathlib import Path
+
+from prefect import flow
+
+from features.snapshots import Progress, silent
+from pipelines import demo as demonstration
+from pipelines import score as scoring
+from pipelines import train as training
+from pipelines.intake import Intake, Request, take_in
+
+#: Who watches the progress of a flow that is started from the command line.
+WATCHER: ContextVar[Progress] = ContextVar("watcher", default=silent)
+
+
+@flow(name="train", persist_result=False)
+def train(
+    data: str, out: str, as_of: date | None = None, config: str | None = None, layout: str = "", promote: bool = False
+) -> tuple[Intake, training.Trained]:
+    """Check the data, walk forward, register the new model."""
+    intake = take_in(_request(data, out, as_of, config, layout))
+    return intake, training.train(intake, promote=promote, progress=WATCHER.get())
+
+
+@flow(name="score", persist_result=False)
+def score(
+    data: str, out: str, as_of: date | None = None, config: str | None = None, layout: str = "", supersede: bool = False
+) -> tuple[Intake, scoring.Scored]:
+    """Check the data, score every customer with the champion, publish the date."""
+    intake = take_in(_request(data, out, as_of, config, layout))
+    return intake, scoring.score(intake, supersede=supersede, progress=WATCHER.get())
+
+
+@flow(name="demo", persist_result=False)
+def demo(out: str, customers: int, months: int, seed: int) -> demonstration.Demo:
+    """Simulate a company, train on it, score its newest day."""
+    return demonstration.run(Path(out), customers, months, seed, progress=WATCHER.get())
+
+
+def _request(data: str, out: str, as_of: date | None, config: str | None, layout: str) -> Request:
+    return Request(data, Path(out), as_of, Path(config) if config else None, layout)

@@ -1,0 +1,164 @@
+"""From what a user names on the command line to clean events and the options of each layer."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from features.buckets import Events
+from features.errors import SettingsError, TooLittleData
+from features.mapping import load_layout, mappings_from_dict
+from features.quarantine import IngestReport, ingest
+from features.snapshots import Cohort, Window, monthly
+from features.sources import open_source
+from models.classifiers import BoostingOptions
+from models.folds import WalkOptions
+from models.levels import Promise
+from pipelines.settings import Settings, database_url, load_settings
+from serving import records
+from serving.store import Store
+
+#: The first snapshot is taken so many days after the first order: earlier there is nothing to look back on.
+FIRST_LOOKBACK_DAYS = 60
+
+
+@dataclass(frozen=True)
+class Request:
+    """What every command is given.
+
+    Attributes
+    ----------
+    data
+        A folder, a file or a database URL.
+    out
+        The folder that results are written to.
+    as_of
+        The date to stand on; None for the first midnight after the newest event.
+    config
+        The user's file of settings; None to look in the usual places.
+    layout
+        The name of a ready mapping; empty for none.
+    """
+
+    data: str
+    out: Path
+    as_of: date | None = None
+    config: Path | None = None
+    layout: str = ""
+
+    def settings(self) -> Settings:
+        """The settings that hold for this request."""
+        return load_settings(self.config, Path(self.data) if "://" not in self.data else None)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Clean events with the account of how they became clean."""
+
+    request: Request
+    settings: Settings
+    report: IngestReport
+    as_of: date
+
+    @property
+    def events(self) -> Events:
+        """The clean events."""
+        return self.report.events
+
+    def cohort(self) -> Cohort:
+        """Who is warned about."""
+        return Cohort(**self.settings.cohort.model_dump())
+
+    def window(self) -> Window:
+        """The rule of the customer's own window."""
+        return Window(**self.settings.window.model_dump())
+
+    def walk_options(self) -> WalkOptions:
+        """The options of a walk."""
+        settings = self.settings
+        promises = {name: Promise(**rule) for name, rule in settings.levels.model_dump().items()}
+        return WalkOptions(
+            boosting=BoostingOptions(**settings.lightgbm.model_dump()),
+            promises=promises,
+            invoice_latency_days=settings.labels.invoice_latency_days,
+            max_rows=settings.training.max_rows,
+            seed=settings.training.seed,
+            threads=settings.training.threads,
+        )
+
+    def dates_until(self, last: date) -> list[date]:
+        """Cutoffs to learn from, ending on `last`, oldest first.
+
+        Raises
+        ------
+        TooLittleData
+            If `last` is too soon after the first order.
+        """
+        first = self.first_order() + timedelta(days=FIRST_LOOKBACK_DAYS)
+        if last < first:
+            raise TooLittleData(
+                f"{last} is less than {FIRST_LOOKBACK_DAYS} days after the first order ({self.first_order()}): "
+                "there is nothing to look back on. Give a later --as-of."
+            )
+        every = self.settings.training.slice_every_months
+        return monthly(first, last)[::-1][::every][: self.settings.training.max_slices][::-1]
+
+    def first_order(self) -> date:
+        """The day of the first known order line."""
+        days = []
+        for bucket in range(self.events.buckets):
+            with self.events.connect(bucket) as con:
+                days += [row[0] for row in con.execute("SELECT min(ordered_at) FROM transactions").fetchall() if row[0]]
+        first: datetime = min(days)
+        return first.date()
+
+
+def take_in(request: Request, *, run_at: datetime | None = None) -> Intake:
+    """Read, check and partition the data of a request, and write the account into the application's database.
+
+    Raises
+    ------
+    KizashiError
+        With one line on whatever stands in the way; nothing is written then.
+    """
+    settings = request.settings()
+    mappings = mappings_from_dict(settings.sources)
+    if request.layout:
+        mappings = {**load_layout(request.layout), **mappings}
+    moment = run_at or datetime.now(UTC)
+    report = ingest(
+        open_source(request.data, mappings),
+        request.out / "events",
+        run_at=moment,
+        timezone=settings.project.timezone,
+        max_share=settings.quarantine.max_share,
+    )
+    with Store.open(database_url(settings, request.out)) as store:
+        store.record_ingest(account(report, moment))
+    as_of = request.as_of or report.events.data_end
+    if as_of > report.events.data_end:
+        raise SettingsError(
+            f"--as-of {as_of} is after the end of the data: the newest event that is known is of "
+            f"{report.events.data_end - timedelta(days=1)}. Give {report.events.data_end} or earlier, or newer data."
+        )
+    return Intake(request, settings, report, as_of)
+
+
+def account(report: IngestReport, moment: datetime) -> records.IngestReport:
+    """The counts of an ingest as the store keeps them."""
+    tables = {
+        table.table: records.TableCount(
+            table.rows_in,
+            table.clean,
+            table.quarantined,
+            table.duplicates,
+            {f"{reason.column}: {reason.words}": reason.rows for reason in table.reasons},
+        )
+        for table in report.tables
+    }
+    return records.IngestReport(run_id("ingest"), moment, report.events.fingerprint, tables)
+
+
+def run_id(kind: str) -> str:
+    """A new name for a run."""
+    return f"{kind}-{uuid.uuid4().hex[:16]}"

@@ -1,0 +1,96 @@
+"""The backtest: what every contestant would have said at past dates, beside what came of it."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from features.errors import SettingsError
+from features.labels import HORIZONS
+from features.snapshots import Progress, funnel, monthly, silent, take
+from models.folds import walk_forward, with_outcomes
+from pipelines.intake import Intake
+from pipelines.train import SHOWN_HORIZON, judged_rows, label_purity, stand
+
+#: Columns of the file, in order.
+COLUMNS = (
+    "customer_id",
+    "as_of",
+    "contestant",
+    "churn_probability",
+    "churn_window_days",
+    *(f"p_no_order_{days}" for days in HORIZONS),
+    "level",
+    "days_to_next_order",
+    "observed_days",
+    *(f"no_order_{days}" for days in HORIZONS),
+    "churned",
+)
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """A finished backtest.
+
+    Attributes
+    ----------
+    predictions
+        One row per (customer, cutoff, contestant), columns :data:`COLUMNS`; outcomes that have not matured are NaN.
+    standing
+        The standing table for no order within 90 days.
+    own_window
+        The same for no order within the customer's own window, on the dates that have wholly matured; may be empty.
+    funnel
+        The cohort's funnel at each cutoff.
+    purity
+        Of those silent for their own window, the share that ordered again within the next one.
+    """
+
+    predictions: pd.DataFrame
+    standing: pd.DataFrame
+    own_window: pd.DataFrame
+    funnel: pd.DataFrame
+    purity: float
+
+
+def backtest(intake: Intake, first: date, last: date, *, progress: Progress = silent) -> Backtest:
+    """Predict every month from `first` to `last` with what was known then; outcomes are read until the intake's date.
+
+    Raises
+    ------
+    SettingsError
+        If the dates are the wrong way round or reach beyond the intake's date.
+    """
+    if first > last:
+        raise SettingsError(f"--from {first} is after --to {last}: give the earlier date first.")
+    if last > intake.as_of:
+        raise SettingsError(f"--to {last} is after {intake.as_of}, where the data ends: give that date or earlier.")
+    dates = intake.dates_until(last)
+    cutoffs = [day for day in monthly(first, last) if day in set(dates)]
+    if not cutoffs:
+        raise SettingsError(f"no cutoff from {first} to {last} has a past to look back on: give a later --from.")
+    table = take(intake.events, dates, cohort=intake.cohort(), window=intake.window(), progress=progress)
+    walk = walk_forward(table, cutoffs, intake.walk_options(), progress=progress)
+    progress("standing table with intervals", 0.95)
+    predictions = with_outcomes(walk.predictions, table, intake.as_of)
+    seed = intake.settings.training.seed
+    own = predictions[["contestant", "customer_id", "as_of"]].assign(
+        probability=predictions["churn_probability"], outcome=predictions["churned"]
+    )
+    here = table.frame[table.frame["as_of"].isin(pd.to_datetime(cutoffs))]
+    return Backtest(
+        predictions[list(COLUMNS)],
+        stand(judged_rows(predictions, SHOWN_HORIZON), seed),
+        stand(own.dropna(subset="outcome").reset_index(drop=True), seed),
+        funnel(here),
+        label_purity(table, intake.as_of),
+    )
+
+
+def write_predictions(predictions: pd.DataFrame, path: Path) -> None:
+    """Write the predictions as Parquet: aside first, then renamed, so that a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.part")
+    predictions.to_parquet(aside, index=False)
+    aside.replace(path)

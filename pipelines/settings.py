@@ -1,0 +1,337 @@
+"""What a company may set, where it is read from, and the only place that looks at the environment.
+
+Every setting has its default twice on purpose: here with its bounds, and in ``kizashi.toml`` beside this
+file with the words that explain it; a test holds the two together. A user's own ``kizashi.toml`` names only
+what differs. The layers below receive plain values, never this module.
+"""
+
+import os
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from features.errors import SettingsError
+from pipelines.setting_words import Allowed, allowed, documented, field_at, problems
+
+FILE_NAME = "kizashi.toml"
+
+#: The application's database with its password, which should not stand in a file.
+DATABASE_VARIABLE = "KIZASHI_DATABASE"
+
+_PAGE = "docs/settings.md"
+
+_PAGE_HEAD = f"""\
+# Settings
+
+Written by `pipelines.settings.settings_page` from `pipelines/{FILE_NAME}`, where all defaults stand.
+
+Put what differs for you into a `{FILE_NAME}` of your own: beside your data, in the folder where you start
+`kizashi`, or anywhere with `--config FILE`. Name only what you change. An unknown name or a value out of
+range stops the run with one line that says what is allowed.
+
+The environment variable `{DATABASE_VARIABLE}` sets the address of the application's database and wins over
+`[store] url`, so that no password need stand in a file."""
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise ValueError("no such time zone") from None
+    return name
+
+
+def _address(url: str) -> str:
+    if url and not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise ValueError("no such kind of database")
+    return url
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Days = Annotated[int, Field(ge=0)]
+Zone = Annotated[str, AfterValidator(_zone), Allowed('a time zone\'s name, such as "Asia/Tokyo"')]
+Currency = Annotated[str, Field(pattern="^([A-Z]{3})?$"), Allowed('three capital letters, such as "EUR", or ""')]
+Address = Annotated[
+    str,
+    AfterValidator(_address),
+    Allowed('"sqlite:///...", "postgresql://...", or "" for a file in the output folder', secret=True),
+]
+Horizons = Annotated[
+    tuple[Literal[30], Literal[60], Literal[90], Literal[180]],
+    Field(strict=False),
+    Allowed("[30, 60, 90, 180] and nothing else"),
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Project(_Section):
+    """The company's calendar and money."""
+
+    timezone: Zone = "UTC"
+    currency: Currency = ""
+
+
+class Quarantine(_Section):
+    """How many bad rows a run bears."""
+
+    max_share: Share = 0.01
+
+
+class Cohort(_Section):
+    """Who can be warned about."""
+
+    min_order_days: Count = 2
+    max_days_since_last_order: Count = 365
+
+
+class Window(_Section):
+    """The customer's own window: how long a silence counts as having left."""
+
+    multiple_of_q90: Annotated[float, Field(ge=1, le=5)] = 1.5
+    min_days: Count = 45
+    max_days: Count = 180
+    shrink_gaps: Annotated[float, Field(ge=0)] = 4.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_days > self.max_days:
+            raise ValueError("min_days must not be above max_days")
+        return self
+
+
+class Labels(_Section):
+    """What happened after a cutoff, and when we can know it."""
+
+    horizons: Horizons = (30, 60, 90, 180)
+    invoice_latency_days: Days = 0
+
+
+class Training(_Section):
+    """Which snapshots a model is fitted and tried on."""
+
+    slice_every_months: Annotated[int, Field(ge=1, le=12)] = 1
+    max_slices: Count = 36
+    test_cutoffs: Count = 6
+    max_rows: Annotated[int, Field(ge=1000)] = 1_500_000
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 2026
+    threads: Count = 2
+
+
+class Lightgbm(_Section):
+    """The gradient-boosted trees, in LightGBM's own terms."""
+
+    rounds: Count = 300
+    learning_rate: PositiveShare = 0.015
+    num_leaves: Annotated[int, Field(ge=2, le=255)] = 8
+    min_child_samples: Count = 40
+    feature_fraction: PositiveShare = 0.5
+    bagging_fraction: PositiveShare = 0.8
+    lambda_l2: Annotated[float, Field(ge=0)] = 5.0
+
+
+class Level(_Section):
+    """When one warning level is given."""
+
+    precision: PositiveShare
+    largest_share: PositiveShare
+
+
+class Levels(_Section):
+    """The four warning levels, the loudest first."""
+
+    red: Level = Level(precision=0.70, largest_share=0.05)
+    orange: Level = Level(precision=0.60, largest_share=0.15)
+    yellow: Level = Level(precision=0.50, largest_share=0.30)
+    blue: Level = Level(precision=0.40, largest_share=0.50)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        loudest_first = (self.red, self.orange, self.yellow, self.blue)
+        for louder, quieter in pairwise(loudest_first):
+            if louder.precision < quieter.precision:
+                raise ValueError("precision must not rise from red through orange and yellow to blue")
+            if louder.largest_share > quieter.largest_share:
+                raise ValueError("largest_share must not fall from red through orange and yellow to blue")
+        return self
+
+
+class Reasons(_Section):
+    """How much of an explanation is kept."""
+
+    count: Annotated[int, Field(ge=1, le=20)] = 5
+
+
+class Store(_Section):
+    """The application's database."""
+
+    url: Address = Field(default="", repr=False)
+
+
+class Settings(_Section):
+    """Everything that can be set; `sources` is passed on as it stands to the reader of sources."""
+
+    project: Project = Project()
+    sources: dict[str, dict[str, Any]] = {}
+    quarantine: Quarantine = Quarantine()
+    cohort: Cohort = Cohort()
+    window: Window = Window()
+    labels: Labels = Labels()
+    training: Training = Training()
+    lightgbm: Lightgbm = Lightgbm()
+    levels: Levels = Levels()
+    reasons: Reasons = Reasons()
+    store: Store = Store()
+
+    def flat(self) -> dict[str, object]:
+        """``section.key`` -> value, as a training records it, without sources and database address."""
+        return dict(_flat(self.model_dump(exclude={"sources", "store"}), ""))
+
+
+def load_settings(config: Path | None = None, data: Path | None = None) -> Settings:
+    """The packaged defaults, overlaid by one file of the user's and by the environment's database.
+
+    The file is `config` where given; else ``kizashi.toml`` in the folder that we were started in, or in
+    `data`, the folder of the source tables. A table of the file is merged into the defaults' key by key, a
+    list replaces the list.
+
+    Raises
+    ------
+    SettingsError
+        One line with the file, every setting that cannot be used and what it may be.
+    """
+    found = config or _found_file(data)
+    defaults = tomllib.loads(_defaults_text())
+    settings = Settings.model_validate(defaults)
+    if found:
+        settings = _validated(str(found), _overlaid(defaults, _read(found)))
+    if url := os.environ.get(DATABASE_VARIABLE, ""):
+        try:
+            settings = settings.model_copy(update={"store": Store(url=url)})
+        except ValidationError:
+            # pydantic repeats what it was given, and this holds a password
+            kinds = allowed(Store.model_fields["url"])
+            raise SettingsError(f"{DATABASE_VARIABLE} is no database's address, allowed: {kinds}") from None
+    return settings
+
+
+def database_url(settings: Settings, out: Path) -> str:
+    """The address of the application's database: as set, else an SQLite file in the output folder."""
+    url = settings.store.url or f"sqlite:///{(out.absolute() / 'kizashi.db').as_posix()}"
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def tracking_folder(out: Path) -> Path:
+    """Where the register of models stands in the output folder."""
+    return out.absolute() / "mlflow"
+
+
+def prepare_environment(out: Path) -> None:
+    """Set what Prefect and MLflow read when they are imported: no telemetry, all files under `out`.
+
+    Every entry point calls it first. What protects (telemetry, pickles, places) is set whatever stood
+    there; how loud and how patient they are is left to the user where the environment already says it.
+
+    Raises
+    ------
+    RuntimeError
+        If Prefect or MLflow is already imported without that protection: a mistake in our code.
+    """
+    fixed = {
+        "DO_NOT_TRACK": "true",  # MLflow takes this very word, not "1"
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    }
+    environment = os.environ
+    late = [name for name in ("prefect", "mlflow") if name in sys.modules]
+    if late and any(environment.get(name) != value for name, value in fixed.items()):
+        raise RuntimeError(f"{', '.join(late)} is imported before prepare_environment() could silence it")
+    tracking = tracking_folder(out)
+    fixed |= {
+        "PREFECT_HOME": str(out.absolute() / "prefect"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{(tracking / 'mlflow.db').as_posix()}",
+    }
+    environment.update(fixed)
+    polite = {
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # it takes 11 to 19 s, the default is 20
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    }
+    for name, value in polite.items():
+        environment.setdefault(name, value)
+
+
+def settings_page() -> str:
+    """The text of ``docs/settings.md``: every setting, its default, what it may be and what it means."""
+    lines = [_PAGE_HEAD]
+    for entry in documented(_defaults_text()):
+        if not entry.key:
+            lines += ["", f"## [{entry.section}]", "", entry.words]
+            continue
+        field = field_at(Settings, (*entry.section.split("."), entry.key))
+        lines += ["", f"**`{entry.key} = {entry.default}`**", "", f"{entry.words} Allowed: {allowed(field)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _defaults_text() -> str:
+    return files("pipelines").joinpath(FILE_NAME).read_text(encoding="utf-8")
+
+
+def _found_file(data: Path | None) -> Path | None:
+    places = [Path.cwd()] + ([data] if data and data.is_dir() else [])
+    found = {(place / FILE_NAME).resolve(): place / FILE_NAME for place in places if (place / FILE_NAME).is_file()}
+    if len(found) > 1:
+        both = " and ".join(str(path) for path in found.values())
+        raise SettingsError(f"{both}: expected one file of settings, found two; say which with --config FILE")
+    return next(iter(found.values()), None)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        # "-sig": editors on Windows begin a file with a byte order mark, which TOML refuses
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as fault:
+        raise SettingsError(f"{path}: cannot be read as a file of settings ({fault.strerror})") from None
+    except UnicodeDecodeError as fault:
+        raise SettingsError(f"{path}: is not UTF-8 (at byte {fault.start}); save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as fault:
+        raise SettingsError(f"{path}: is not valid TOML: {fault}; see {_PAGE} for examples") from None
+
+
+def _overlaid(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        merged[key] = _overlaid(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _validated(place: str, values: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as refusal:
+        found = problems(Settings, values, refusal)
+    count = f"{len(found)} settings" if len(found) > 1 else "a setting"
+    raise SettingsError(f"{place}: {count} cannot be used: {'; '.join(found)}. See {_PAGE}.")
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, object]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

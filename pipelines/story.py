@@ -1,0 +1,106 @@
+"""Why one customer was flagged: everything that `kizashi explain` tells, from the same functions as the daily run."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from features.errors import SettingsError
+from features.snapshots import ELIGIBLE, Progress, silent
+from models import reasons as why
+from models.horizons import PROBABILITIES
+from pipelines.intake import Intake
+from pipelines.score import champion_of, score_day, sentence
+
+
+@dataclass(frozen=True)
+class Story:
+    """One customer at one date.
+
+    Attributes
+    ----------
+    score
+        The customer's row of the daily scores.
+    facts
+        The customer's snapshot: every feature.
+    reasons
+        All concepts, the strongest first, with their sentences; base + sum of the contributions = margin.
+    place
+        The customer's place in the cohort by churn probability, 1 is the highest; None outside the cohort.
+    cohort_size
+        Customers in the cohort.
+    orders
+        The newest order days: ``day``, ``revenue``.
+    model_version
+        The version of the champion.
+    name
+        The customer's name where the data has one.
+    """
+
+    score: pd.Series
+    facts: pd.Series
+    reasons: pd.DataFrame
+    place: int | None
+    cohort_size: int
+    orders: pd.DataFrame
+    model_version: str
+    name: str
+
+
+def explain(intake: Intake, customer_id: str, *, progress: Progress = silent) -> Story:
+    """The story of one customer as of the intake's date.
+
+    Raises
+    ------
+    SettingsError
+        If no such customer had an order by then.
+    """
+    champion = champion_of(intake.request.out)
+    day = score_day(intake, champion, progress=progress)
+    found = day.snapshots[day.snapshots["customer_id"] == customer_id]
+    if found.empty or not day.scores.loc[day.scores["customer_id"] == customer_id, "history"].ne("none").any():
+        raise SettingsError(
+            f"customer {customer_id!r} has no order known before {intake.as_of}. "
+            f"Known are for example {sorted(day.snapshots['customer_id'])[:3]}; give one of them, or a later --as-of."
+        )
+    score = day.scores[day.scores["customer_id"] == customer_id].set_index("customer_id").iloc[0]
+    eligible = day.scores[day.scores["cohort"] == ELIGIBLE]
+    place = None
+    told = day.reasons[day.reasons["customer_id"] == customer_id]
+    if score["cohort"] == ELIGIBLE:
+        place = 1 + int((eligible["churn_probability"] > score["churn_probability"]).sum())
+        every = len({why.concept_of(name) for name in (*champion.model.boosting.columns, why.RHYTHM)})
+        told = why.reasons(champion.model, found, count=every, peers=day.snapshots)
+        told = told[told["feature"] != why.OTHER]
+    facts = found.iloc[0]
+    row = facts.drop(["customer_id", "as_of", "cohort"]).to_dict()
+    currency = intake.settings.project.currency
+    words = [sentence(reason, row, intake.as_of, currency) for reason in told.to_dict("records")]
+    told = told.assign(text=words).sort_values("contribution", key=lambda c: -c.abs(), ignore_index=True)
+    orders, name = _orders_and_name(intake, customer_id)
+    return Story(score, facts, told, place, len(eligible), orders, champion.version, name)
+
+
+def _orders_and_name(intake: Intake, customer_id: str) -> tuple[pd.DataFrame, str]:
+    """The newest twelve order days known at the date, and the name."""
+    from features import cutoffs
+
+    for bucket in range(intake.events.buckets):
+        with intake.events.connect(bucket) as con:
+            held = con.execute("SELECT count(*) FROM transactions WHERE customer_id = ?", [customer_id]).fetchall()
+            if not held[0][0]:
+                continue
+            cutoffs.lay_out_time(con)
+            cutoffs.set_cutoffs(con, [intake.as_of])
+            orders = con.execute(
+                f"SELECT as_of - CAST(days_ago AS INTEGER) AS day, CAST(amount AS DOUBLE) AS revenue "
+                f"FROM ({cutoffs.past('order_days')}) WHERE customer_id = ? AND is_order ORDER BY day DESC LIMIT 12",
+                [customer_id],
+            ).df()
+            names = con.execute("SELECT name FROM customers WHERE customer_id = ?", [customer_id]).fetchall()
+            return orders, (names[0][0] or "") if names else ""
+    return pd.DataFrame({"day": [], "revenue": []}), ""
+
+
+def probabilities(story: Story) -> dict[int, float]:
+    """Days -> probability of no order within them."""
+    return {int(name.rsplit("_", 1)[1]): float(story.score[name]) for name in PROBABILITIES}
