@@ -72,7 +72,7 @@ WITH moments AS (
            count(o.order_id) FILTER (o.amount > 0) AS orders,
            count(o.order_id) FILTER (o.amount < 0) AS returns,
            count(o.order_id) FILTER (o.amount > 0 AND o.urgent) AS urgent_orders,
-           count(o.urgent) AS orders_with_urgency,
+           count(o.urgent) FILTER (o.amount > 0) AS orders_with_urgency,
            count(o.order_id) AS documents,
            {", ".join(f"sum(o.{column}) AS {column}" for column in _SUMS)}
     FROM moments m LEFT JOIN orders o
@@ -88,9 +88,14 @@ FROM valued QUALIFY documents > 0
 
 _PRODUCT_DAYS = f"""
 CREATE TEMP TABLE product_days AS
-SELECT customer_id, product_id, product_line, CAST(ordered_at AS DATE) AS day, {_VISIBLE_FROM} AS visible_from,
-       {FOREVER} AS visible_until, sum(amount) AS amount
-FROM transactions WHERE product_id IS NOT NULL OR product_line IS NOT NULL GROUP BY ALL
+WITH parts AS (
+    SELECT customer_id, product_id, product_line, CAST(ordered_at AS DATE) AS day, {_VISIBLE_FROM} AS visible_from,
+           sum(amount) AS amount
+    FROM transactions WHERE product_id IS NOT NULL OR product_line IS NOT NULL GROUP BY ALL
+)
+SELECT * EXCLUDE (amount), sum(amount) OVER (known ROWS UNBOUNDED PRECEDING) AS amount,
+       coalesce(lead(visible_from) OVER known, {FOREVER}) AS visible_until
+FROM parts WINDOW known AS (PARTITION BY customer_id, product_id, product_line, day ORDER BY visible_from)
 """
 
 
@@ -99,7 +104,7 @@ def lay_out_time(con: duckdb.DuckDBPyConnection) -> None:
 
     Makes the temporary tables ``order_days`` (customer, day; net of everything booked under the day's orders, one
     version per state of knowledge; `is_order` where at least one order has a net amount above 0) and ``product_days``
-    (customer, product, product line, day; parts that add up). Money and quantities stay exact decimals.
+    (customer, product, product line, day; net, versioned likewise). Money and quantities stay exact decimals.
     """
     for statement in (_ORDER_PARTS, _ORDERS, _ORDER_DAYS, _PRODUCT_DAYS):
         con.execute(statement)

@@ -149,14 +149,14 @@ def _add_baseline(base: Feature, function: Callable, baseline: Baseline) -> None
     days = baseline.days
     recent = f"{base.name}_{days}d"
     value = function(f"days_ago BETWEEN {days + 1} AND {days + BASELINE_DAYS}")
-    span = f"least({BASELINE_DAYS}, max(days_ago) FILTER (is_order) - {days})"
-    scaled = f"({value}) * {days} / {span}" if baseline.kind == "flow" else value
+    oldest = "max(days_ago) FILTER (is_order)"
+    scaled = f"({value}) * {days} / least({BASELINE_DAYS}, {oldest} - {days})" if baseline.kind == "flow" else value
     usual = replace(
         base,
         name=f"{recent}_usual",
         meaning=f"{base.meaning[:-1]}, the customer's own usual per {days} days, from the year before them.",
         window_days=days + BASELINE_DAYS,
-        expression=f"CASE WHEN {span} >= {BASELINE_MIN_DAYS} THEN {scaled} END",
+        expression=f"CASE WHEN {oldest} >= {days + BASELINE_MIN_DAYS} THEN {scaled} END",
         usual=None,
     )
     _add(usual)
@@ -260,6 +260,7 @@ def build(con: duckdb.DuckDBPyConnection, as_ofs: Sequence[date], present: Itera
         held_expression = derived.expression if held.issuperset(derived.needs) else "NULL"
         query = f"SELECT *, CAST({held_expression} AS DOUBLE) AS {derived.name} FROM ({query})"
     frame = con.execute(f"SELECT * FROM ({query}) ORDER BY as_of, customer_id").df()
+    frame["customer_id"] = frame["customer_id"].astype("str")  # those of an empty bucket come as objects
     frame["as_of"] = frame["as_of"].astype("datetime64[s]")
     computed = {f.name: f.compute(frame).astype("float64") for f in features if f.compute}
     return frame.assign(**computed)[["customer_id", "as_of", *(f.name for f in features)]]

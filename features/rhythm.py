@@ -58,7 +58,7 @@ def order_days_90d_vs_prior_90d() -> str:
 @feature("features", unit="order days per 90 days", concept="order_frequency")
 def order_days_per_90d_ever() -> str:
     """Order days per 90 days since the first order."""
-    return "90 * order_days_ever / greatest(days_since_first_order, 30)"
+    return "CASE WHEN order_days_ever > 0 THEN 90 * order_days_ever / greatest(days_since_first_order, 30) END"
 
 
 @feature("features", unit="ratio", concept="order_frequency")
@@ -174,8 +174,11 @@ def days_since_last_order_vs_max_gap() -> str:
 
 @feature("features", unit="standard deviations", concept="order_rhythm", usual=MEDIAN_GAP)
 def days_since_last_order_z() -> str:
-    """Days since the newest order beyond the mean gap, in standard deviations of the gaps (at least 3 days)."""
-    return "(days_since_last_order - gap_mean_days_ever) / greatest(gap_sd_days_ever, 3)"
+    """Days since the newest order beyond the mean gap, in standard deviations of the gaps (at least 3 days); unknown
+    below two gaps.
+    """
+    spread = "CASE WHEN gap_sd_days_ever IS NOT NULL THEN greatest(gap_sd_days_ever, 3) END"
+    return f"(days_since_last_order - gap_mean_days_ever) / ({spread})"
 
 
 @feature("features", unit="share", concept="tenure")
@@ -250,10 +253,10 @@ def busiest_quarter_share_365d() -> str:
 @feature("frame", unit="cosine", concept="season")
 def time_of_year_cos(frame: pd.DataFrame) -> pd.Series:
     """Cosine of the time of the year: 1 at new year, -1 at midsummer."""
-    return np.cos(2 * np.pi * frame["as_of"].dt.dayofyear / 365.25)
+    return np.cos(2 * np.pi * frame["as_of"].dt.day_of_year / 365.25)
 
 
 @feature("frame", unit="sine", concept="season")
 def time_of_year_sin(frame: pd.DataFrame) -> pd.Series:
     """Sine of the time of the year: 1 in early April, -1 in early October."""
-    return np.sin(2 * np.pi * frame["as_of"].dt.dayofyear / 365.25)
+    return np.sin(2 * np.pi * frame["as_of"].dt.day_of_year / 365.25)

@@ -117,6 +117,7 @@ def take(
                 "SELECT customer_id, day, is_order, visible_from, visible_until FROM order_days "
                 "ORDER BY customer_id, day, visible_from"
             ).df()
+            days = days.astype({"customer_id": "str"})
             return registry.build(con, as_ofs, present), days
 
     parts = map_buckets(of_bucket, events)
@@ -168,6 +169,7 @@ def funnel(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for condition, failed in passed.items():
         left = frame[~frame["cohort"].isin(failed)].groupby("as_of")["revenue_365d"].agg(["size", "sum"])
+        left = left.reindex(pd.Index(frame["as_of"].unique(), name="as_of"), fill_value=0)
         rows.append(left.set_axis(["customers", "revenue_365d"], axis=1).assign(condition=condition).reset_index())
     order = list(passed)
     table = pd.concat(rows, ignore_index=True).sort_values(

@@ -66,7 +66,7 @@ def order_value_mean(past: str) -> str:
 @feature("order_days", unit="money", concept="order_value", windows=(365,), usual="order_value_mean_ever")
 def order_value_median(past: str) -> str:
     """Median net value of an order day."""
-    return f"quantile_cont(amount, 0.5) FILTER (is_order AND {past})"
+    return f"quantile_cont(CAST(amount AS DOUBLE), 0.5) FILTER (is_order AND {past})"
 
 
 @feature("order_days", unit="money", concept="order_value", windows=(365,), usual="order_value_mean_ever")
@@ -127,7 +127,8 @@ def returned(past: str) -> str:
 @feature("order_days", unit="share", concept="returns", windows=(90, 365), baseline=Baseline(90, "level"))
 def return_share(past: str) -> str:
     """Value of returns and credit notes as a share of the gross order value, at most 1."""
-    return f"least(1, sum(returned) FILTER ({past}) / nullif(sum({GROSS}) FILTER ({past}), 0))"
+    gross = f"sum({GROSS}) FILTER ({past})"
+    return f"CASE WHEN {gross} > 0 THEN least(1, sum(returned) FILTER ({past}) / {gross}) END"
 
 
 @feature("order_days", unit="days", concept="returns", windows=(90, 365))
@@ -170,8 +171,8 @@ def high_margin_share(past: str) -> str:
 
 @feature("order_days", unit="money", concept="margin", windows=(90, 365), needs=("margin",))
 def margin(past: str) -> str:
-    """Margin earned."""
-    return f"coalesce(sum(margin) FILTER ({past}), 0)"
+    """Margin earned, of lines that tell it."""
+    return f"CASE WHEN count(*) FILTER ({past}) = 0 THEN 0 ELSE sum(margin) FILTER ({past}) END"
 
 
 @feature(

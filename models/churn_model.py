@@ -31,12 +31,15 @@ from models.classifiers import LIGHTGBM, LOGISTIC, FittedBoosting, FittedLogisti
 from models.contestants import Fitted, Training
 from models.horizons import curve, probability_frame
 from models.label_free import FittedLabelFree, Variant
-from models.levels import Levels, Promise, solve
+from models.levels import Levels, Promise, queue_of, solve
 
 Floats = NDArray[np.float64]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+SECTIONS = frozenset(
+    ["features", "rhythm", "logistic", "weights", "calibrations", "levels", "reference", "facts", "sha256"]
+)
 COMPONENTS = (LIGHTGBM, LOGISTIC, "label_free")
 #: Used until enough has matured to choose: the label-free model needs no labels, the learners do.
 DEFAULT_WEIGHTS = (0.5, 0.0, 0.5)
@@ -104,7 +107,7 @@ class ChurnModel:
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
         """`margin`, `churn_probability`, `p_no_order_*` and `level` of the whole cohort of one date, on its index."""
         scores = probability_frame(self.margins(frame), frame["churn_window_days"])
-        return scores.assign(level=self.levels.of(scores["churn_probability"]))
+        return scores.assign(level=self.levels.of(scores["churn_probability"], queue_of(frame)))
 
     def save(self, folder: Path) -> None:
         """Write the artefact; `folder` must not exist yet."""
@@ -176,7 +179,8 @@ class Record:
 
     def with_predictions(self, eligible: pd.DataFrame, components: Floats, champion: Floats) -> "Record":
         """The record with the predictions of one more date."""
-        here = eligible[["customer_id", "as_of", "churn_window_days"]].reset_index(drop=True)
+        here = eligible[["customer_id", "as_of", "churn_window_days"]].assign(queue=queue_of(eligible))
+        here = here.reset_index(drop=True)
         columns = {
             f"{name}_{days}": components[c, :, h]
             for c, name in enumerate(COMPONENTS)
@@ -204,12 +208,13 @@ def assemble(
     weights = best_weights(record)
     as_of = pd.Timestamp(training.book["as_of"].iloc[0])
     calibrations = tuple(_calibration(record, weights, days, as_of) for days in HORIZONS)
-    probability = outcome = dates = pd.Series(dtype="float64")
+    probability = outcome = dates = queue = pd.Series(dtype="float64")
     if not record.empty:
         lost = churned(record)
         matured = record[lost.notna()]
-        probability, outcome, dates = matured["champion"], lost.dropna(), matured["as_of"]
-    levels = solve(probability, outcome, dates, promises)
+        probability, outcome = matured["champion"], lost.dropna()
+        dates, queue = matured["as_of"], matured["queue"]
+    levels = solve(probability, outcome, dates, promises, queue)
     facts = {
         "trained_as_of": str(as_of.date()),
         "rows": {str(days): len(training.matured(days)[0]) for days in HORIZONS},
@@ -295,6 +300,13 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise ArtefactError(f"{path}: not readable as JSON ({error}). Train again or restore the folder.") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ArtefactError(f"{path}: expected a manifest of format {FORMAT}. Train again with this version.")
+    missing = sorted(SECTIONS - set(manifest))
+    if missing:
+        raise ArtefactError(f"{path}: sections are missing: {missing}. Train again or restore the folder.")
+    # Trees without a checksum would be left out without a word, and their horizon to the label-free model.
+    unknown = sorted(file.name for file in folder.glob("lightgbm_*.txt") if file.name not in manifest["sha256"])
+    if unknown:
+        raise ArtefactError(f"{path}: no checksum for {unknown}. Train again or restore the folder.")
     return manifest
 
 

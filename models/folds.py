@@ -19,7 +19,7 @@ from models.churn_model import ChurnModel
 from models.classifiers import LIGHTGBM, LOGISTIC, Boosting, BoostingOptions, Logistic
 from models.contestants import Contestant, Training
 from models.horizons import probability_frame
-from models.levels import DEFAULT_PROMISES, Promise
+from models.levels import DEFAULT_PROMISES, Promise, queue_of
 from models.rules import RULES
 
 KEYS = ["customer_id", "as_of"]
@@ -151,7 +151,9 @@ def walk_forward(
             window = eligible["churn_window_days"]
             for name, values in margins.items():
                 rows = eligible[[*KEYS, "churn_window_days"]].join(probability_frame(values, window))
-                level = champion.levels.of(rows["churn_probability"]) if name == CHAMPION else "none"
+                level = (
+                    champion.levels.of(rows["churn_probability"], queue_of(eligible)) if name == CHAMPION else "none"
+                )
                 reported.append(rows.assign(contestant=name, level=level))
             folds.append(_fold(as_of, training, eligible, champion))
     if champion is None or not reported:

@@ -24,10 +24,30 @@ LEVELS = ("red", "orange", "yellow", "blue", "none")
 MIN_ROWS = 30
 
 
+#: Still within their own window: there is time to act. Silent for longer: by our own definition already lost.
+EARLY, OVERDUE = "early", "overdue"
+
+
+def queue_of(frame: pd.DataFrame) -> pd.Series:
+    """``early`` or ``overdue`` per snapshot: whether the silence has outlasted the customer's own window.
+
+    The longest silent have the highest probabilities and would fill every level; each queue has room of its own.
+    """
+    late = frame["days_since_last_order"] > frame["churn_window_days"]
+    return pd.Series(np.where(late, OVERDUE, EARLY), index=frame.index)
+
+
 @dataclass(frozen=True)
 class Promise:
-    """What a level is held to: the share of its customers that will be lost, and the largest share of the cohort at
-    or above it."""
+    """What a level is held to: the share of its customers that will be lost, and its room.
+
+    Attributes
+    ----------
+    precision
+        Share of the level's customers that will be lost.
+    largest_share
+        Largest share of a date's queue at this level or a louder one.
+    """
 
     precision: float
     largest_share: float
@@ -78,13 +98,15 @@ class Levels:
 
     levels: tuple[Level, ...]
 
-    def of(self, probability: pd.Series) -> NDArray[np.object_]:
+    def of(self, probability: pd.Series, queue: pd.Series | None = None) -> NDArray[np.object_]:
         """The level of each customer of one date's cohort: the loudest that it reaches and that has room for it.
 
-        A level has room for its largest share of the cohort, counted from the highest probability; customers with the
-        same probability are in together or out together.
+        A level has room for its largest share of each queue, counted from the highest probability; customers with the
+        same probability are in together or out together. Without `queue` (see :func:`queue_of`) all stand in one.
         """
-        rank = probability.rank(ascending=False, method="max").to_numpy() / max(len(probability), 1)
+        one = pd.Series(EARLY, index=probability.index)
+        places = probability.groupby(one if queue is None else queue).rank(ascending=False, method="max", pct=True)
+        rank = places.to_numpy()
         names = np.full(len(probability), "none", dtype=object)
         for level in reversed(self.levels):
             if level.threshold is not None:
@@ -103,7 +125,11 @@ class Levels:
 
 
 def solve(
-    probability: pd.Series, outcome: pd.Series, as_of: pd.Series, promises: Mapping[str, Promise] = DEFAULT_PROMISES
+    probability: pd.Series,
+    outcome: pd.Series,
+    as_of: pd.Series,
+    promises: Mapping[str, Promise] = DEFAULT_PROMISES,
+    queue: pd.Series | None = None,
 ) -> Levels:
     """Thresholds that would have kept the promises on matured out-of-time predictions.
 
@@ -118,10 +144,13 @@ def solve(
     promises
         Per level, loudest first, precision and largest share. With fewer than :data:`MIN_ROWS` rows the thresholds are
         the promised precisions themselves: a calibrated probability is the precision that it promises.
+    queue
+        The queue of each row; room is counted within it.
     """
     if len(probability) < MIN_ROWS:
         return Levels(tuple(Level(name, p.precision, p.precision, p.largest_share) for name, p in promises.items()))
-    rank = probability.groupby(as_of).rank(ascending=False, method="max", pct=True).to_numpy()
+    groups = [as_of] if queue is None else [as_of, queue]
+    rank = probability.groupby(groups).rank(ascending=False, method="max", pct=True).to_numpy()
     p, y = probability.to_numpy(), outcome.to_numpy()
     free = np.full(len(p), True)
     levels = []

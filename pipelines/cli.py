@@ -57,10 +57,11 @@ Limit = Annotated[int, typer.Option("--limit", min=1, help="Customers that are l
 
 
 def _request(data: str, out: Path, as_of: date | None, config: Path | None, layout: str) -> "Request":
-    from pipelines.intake import Request
     from pipelines.settings import prepare_environment
 
-    prepare_environment(out)
+    prepare_environment(out)  # before NumPy is imported, which the next line does
+    from pipelines.intake import Request
+
     return Request(data, out, as_of, config, layout)
 
 

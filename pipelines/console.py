@@ -14,7 +14,8 @@ from rich.table import Table
 from features.quarantine import IngestReport
 from features.snapshots import ELIGIBLE
 from features.snapshots import Progress as Report
-from models.levels import Levels
+from models.levels import EARLY, OVERDUE, Levels, queue_of
+from models.reasons import OTHER
 from pipelines.score import Scored
 from pipelines.story import Story, probabilities
 from pipelines.train import SHOWN_HORIZON
@@ -26,6 +27,10 @@ CONDITIONS = {
     "with_order": "with at least one order",
     "enough_order_days": "with enough order days",
     "eligible": "ordered recently enough: the cohort",
+}
+QUEUES = {
+    EARLY: "still within their own window, most to lose first",
+    OVERDUE: "silent for longer than their own window, most to lose first",
 }
 #: Figures of the standing table as the terminal shows them: column, heading, decimals.
 FIGURES = (
@@ -135,34 +140,39 @@ def levels_table(levels: Levels) -> None:
 
 
 def morning(scored: Scored, names: dict[str, str], limit: int, currency: str) -> None:
-    """The red and orange customers, those with most to lose first, with their reasons."""
-    scores = scored.day.scores
+    """The red and orange customers with their reasons: first those with whom there is time, then the silent ones."""
+    scores, snapshots = scored.day.scores, scored.day.snapshots.set_index("customer_id")
+    waits = queue_of(snapshots).reindex(scores["customer_id"]).to_numpy()
     reasons = scored.day.reasons[scored.day.reasons["contribution"] > 0].groupby("customer_id")
     as_of = scored.published.run.as_of
-    for level in ("red", "orange"):
-        here = scores[scores["level"] == level].sort_values("expected_loss", ascending=False)
-        shown = here.head(limit)
-        out.print(f"\n[{STYLES[level]}]{level_name(level)}[/]: {len(here)} customers on {as_of}, most to lose first")
-        for row in shown.to_dict("records"):
-            who = escape(" ".join(filter(None, (row["customer_id"], names.get(row["customer_id"], "")))))
-            chance = f"{row['churn_probability']:.0%} chance of no order in {row['churn_window_days']:.0f} days"
-            loss = quantity(row["expected_loss"], "money", currency=currency)
-            out.print(f"  [{STYLES[level]}]●[/] [bold]{who}[/]: {chance}, {loss} of yearly revenue expected to be lost")
-            if row["customer_id"] in reasons.groups:
-                told = reasons.get_group(row["customer_id"]).sort_values("position")
-                for text in told.loc[told["feature"] != "other", "text"].head(3):
-                    out.print(f"      - {text}", markup=False)
-        if len(here) > limit:
-            rest = quantity(here["expected_loss"].iloc[limit:].sum(), "money", currency=currency)
-            out.print(
-                f"  ... and {len(here) - limit} more with {rest} expected to be lost (--limit shows more)", markup=False
-            )
+    for queue, heading in QUEUES.items():
+        for level in ("red", "orange"):
+            here = scores[(scores["level"] == level) & (waits == queue)].sort_values("expected_loss", ascending=False)
+            out.print(f"\n[{STYLES[level]}]{level_name(level)}[/] on {as_of}, {heading}: {len(here)} customers")
+            for row in here.head(limit).to_dict("records"):
+                told = reasons.get_group(row["customer_id"]) if row["customer_id"] in reasons.groups else None
+                _warned(row, names.get(row["customer_id"], ""), told, currency)
+            if len(here) > limit:
+                rest = quantity(here["expected_loss"].iloc[limit:].sum(), "money", currency=currency)
+                more = f"  ... and {len(here) - limit} more with {rest} expected to be lost (--limit shows more)"
+                out.print(more, markup=False)
     counts = scores["level"].value_counts()
     told_counts = ", ".join(f"{level} {counts.get(level, 0):,}" for level in STYLES)
     outside = scores[scores["cohort"] != ELIGIBLE]["cohort"].value_counts()
     out.print(f"\nAll {len(scores):,} customers: {told_counts}.", markup=False)
     for code, n in outside.items():
         out.print(f"  outside the cohort: {n:,} ({cohort_reason(str(code))})", markup=False)
+
+
+def _warned(row: dict, name: str, told: pd.DataFrame | None, currency: str) -> None:
+    """One customer of the morning's list."""
+    who = escape(f"{row['customer_id']} {name}".strip())
+    chance = f"{row['churn_probability']:.0%} chance of no order in {row['churn_window_days']:.0f} days"
+    loss = quantity(row["expected_loss"], "money", currency=currency)
+    out.print(f"  [{STYLES[row['level']]}]●[/] [bold]{who}[/]: {chance}, {loss} of yearly revenue expected to be lost")
+    if told is not None:
+        for text in told.loc[told["feature"] != OTHER].sort_values("position")["text"].head(3):
+            out.print(f"      - {text}", markup=False)
 
 
 def story(told: Story, currency: str) -> None:

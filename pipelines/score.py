@@ -1,6 +1,7 @@
 """The daily run: every customer of a date scored by the champion, with reasons, published once."""
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,6 +23,10 @@ from serving.store import Store
 from serving.wording import ReasonFacts, reason_text
 
 ENOUGH_ORDER_DAYS = 3
+
+
+class ForesightWarning(UserWarning):
+    """A date is scored by a model that was trained after it."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,14 @@ def champion_of(out: Path) -> Champion:
 def score(intake: Intake, *, supersede: bool = False, progress: Progress = silent) -> Scored:
     """Score every customer as of the intake's date and publish the result; the same result twice is published once."""
     champion = champion_of(intake.request.out)
+    trained = date.fromisoformat(champion.model.facts["trained_as_of"])
+    if intake.as_of < trained:
+        warnings.warn(
+            f"the champion has learnt from what was known on {trained}, which is after {intake.as_of}: these scores "
+            "show how it sees that day, not what it would have warned of. `kizashi backtest` shows that.",
+            ForesightWarning,
+            stacklevel=2,
+        )
     day = score_day(intake, champion, progress=progress)
     run = ScoringRun(
         run_id("score"),

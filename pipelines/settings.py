@@ -238,7 +238,7 @@ def tracking_folder(out: Path) -> Path:
 
 
 def prepare_environment(out: Path) -> None:
-    """Set what Prefect and MLflow read when they are imported: no telemetry, all files under `out`.
+    """Set what Prefect, MLflow and OpenMP read when they are imported: no telemetry, all files under `out`.
 
     Every entry point calls it first. What protects (telemetry, pickles, places) is set whatever stood
     there; how loud and how patient they are is left to the user where the environment already says it.
@@ -266,10 +266,16 @@ def prepare_environment(out: Path) -> None:
     environment.update(fixed)
     polite = {
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # it takes 11 to 19 s, the default is 20
-        "PREFECT_LOGGING_LEVEL": "WARNING",
+        # what goes wrong in a flow is raised, and told once by the command line
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
+        # LightGBM's threads sleep while they wait: spinning, two of them on a busy machine take tens of times as long
+        "OMP_WAIT_POLICY": "PASSIVE",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        # our matrices are small: OpenBLAS's threads only wait for each other, the more the busier the machine is
+        "OPENBLAS_NUM_THREADS": "1",
     }
     for name, value in polite.items():
         environment.setdefault(name, value)

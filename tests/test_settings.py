@@ -123,7 +123,7 @@ def test_two_files_are_one_too_many_unless_one_is_named(tmp_path):
     [
         ("[cohort]\nmin_order_day = 2", "[cohort] min_order_day is unknown, did you mean min_order_days?"),
         ("[cohorts]\nmin_order_days = 2", "[cohorts] is unknown, did you mean cohort?"),
-        ("[engine]\nzeal = 2", "[engine] zeal is unknown, known: memory_limit, threads."),
+        ("[quarantine]\nzeal = 2", "[quarantine] zeal is unknown, known: max_share."),
         ("[levels.purple]\nprecision = 0.9", "[levels] purple is unknown"),
         ('timezone = "UTC"', "timezone belongs under [project]"),
         ("cohort = 3", "[cohort]: must be a table of settings"),
@@ -148,7 +148,6 @@ def test_an_unknown_name_is_refused_with_the_mend(tmp_path, text, words):
         ("[labels]\nhorizons = [30, 60]", "horizons = [30, 60], allowed: [30, 60, 90, 180] and nothing else"),
         ('[project]\ntimezone = "Asia/Nowhere"', 'timezone = "Asia/Nowhere", allowed: a time zone\'s name'),
         ('[project]\ncurrency = "€"', 'currency = "€", allowed: three capital letters'),
-        ('[engine]\nmemory_limit = "2 GB"', 'memory_limit = "2 GB", allowed: an amount such as'),
         ("[window]\nmin_days = 181", "[window]: min_days must not be above max_days"),
         ("[levels.blue]\nprecision = 0.8", "[levels]: precision must not rise from red"),
         ("[levels.blue]\nlargest_share = 0.1", "[levels]: largest_share must not fall from red"),
@@ -165,7 +164,7 @@ def test_the_ends_of_a_range_are_allowed(tmp_path):
 
 
 def test_all_problems_of_a_file_come_in_one_line(tmp_path):
-    message = refusal(written(tmp_path, "[cohort]\nmin_order_days = 0\nmax = 1\n[engine]\nthreads = 0\n"))
+    message = refusal(written(tmp_path, "[cohort]\nmin_order_days = 0\nmax = 1\n[training]\nthreads = 0\n"))
     assert "3 settings cannot be used" in message
     assert all(name in message for name in ("min_order_days = 0", "[cohort] max", "threads = 0"))
 
@@ -260,7 +259,7 @@ def test_prefect_and_mlflow_take_our_word_for_it(tmp_path):
     assert answer.stderr == ""
     assert answer.stdout.splitlines() == [
         f"{tmp_path}/prefect False 120",
-        "WARNING WARNING False True",
+        "CRITICAL WARNING False True",
         f"False sqlite:///{tmp_path}/mlflow/mlflow.db",
     ]
 

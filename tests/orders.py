@@ -1,0 +1,129 @@
+"""Order lines written in a test or drawn at random, as the feature engine reads them."""
+
+# ruff: noqa: DTZ001 - clean events are naive, in the project's zone
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
+from functools import cache
+from io import StringIO
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from features import cutoffs, registry
+from features.buckets import Events
+from features.contract import CONTRACT, KNOWN_AT
+from features.quarantine import ingest
+from features.simulate import PRESETS, simulate
+from features.sources import open_source
+from features.sql import quiet_connection
+
+COLUMNS = CONTRACT["transactions"].columns
+RUN_AT = datetime(2030, 1, 1)
+WORLD_END = date(2025, 7, 1)
+
+
+def lines(text: str) -> pd.DataFrame:
+    """Order lines from a table with a header of contract columns; fields stand between spaces, ``-`` is missing."""
+    table = pd.read_csv(StringIO(text.strip()), sep=r"\s+", na_values="-", dtype={"customer_id": str, "order_id": str})
+    for name in {"ordered_at", "recorded_at"} & set(table.columns):
+        table[name] = pd.to_datetime(table[name], format="ISO8601")
+    return table
+
+
+def visible_at(table: pd.DataFrame) -> pd.Series:
+    """The moment from which a row is both past and known."""
+    if "recorded_at" not in table.columns:
+        return table["ordered_at"]
+    return table[["ordered_at", "recorded_at"]].max(axis=1)
+
+
+def present(table: pd.DataFrame) -> tuple[str, ...]:
+    """The contract columns that a table has, as an ingest would name them."""
+    return tuple(column.name for column in COLUMNS if column.name in table.columns)
+
+
+@contextmanager
+def laid_out(table: pd.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with these order lines as `transactions`, and time laid out."""
+    typed = [
+        f"CAST({column.name if column.name in table.columns else 'NULL'} AS {column.sql_type}) AS {column.name}"
+        for column in COLUMNS
+    ]
+    with quiet_connection() as con:
+        con.register("written", table.assign(**{KNOWN_AT: visible_at(table)}))
+        con.execute(f"CREATE TABLE transactions AS SELECT {', '.join(typed)}, {KNOWN_AT} FROM written")
+        cutoffs.lay_out_time(con)
+        yield con
+
+
+def snapshots_of(table: pd.DataFrame, as_ofs: Iterable[date]) -> pd.DataFrame:
+    """All features of these order lines, one row per (as_of, customer)."""
+    with laid_out(table) as con:
+        return registry.build(con, list(as_ofs), present(table))
+
+
+def features_of(text: str, as_of: date, customer: str = "A") -> pd.Series:
+    """The features of one customer at one cutoff."""
+    frame = snapshots_of(lines(text), [as_of])
+    return frame.set_index("customer_id").loc[customer].drop("as_of").astype("float64")
+
+
+def ingested(table: pd.DataFrame, folder: Path, buckets: int = 1) -> Events:
+    """Clean events of these order lines, made by an ingest."""
+    source = folder / "source"
+    source.mkdir(parents=True)
+    table.to_parquet(source / "transactions.parquet", index=False)
+    return ingest(open_source(source), folder / "events", run_at=RUN_AT, timezone="UTC", buckets=buckets).events
+
+
+@cache
+def world_lines() -> pd.DataFrame:
+    """A small simulated company with many late bookings and credit notes. Not to be changed in place."""
+    often = replace(PRESETS["normal"], credit_notes=0.15, late_orders=0.15, orders_per_year=12.0)
+    return simulate(40, 30, seed=11, preset=often, end=WORLD_END).tables["transactions"]
+
+
+@cache
+def nasty_lines(seed: int = 3, customers: int = 30) -> pd.DataFrame:
+    """Lines as unkind as the contract allows. Not to be changed in place.
+
+    Few order numbers and days, so that orders share days, move, grow and are cancelled under their own number after
+    the fact; customers with only returns, with one order, without products; amounts that cancel to 0.
+    """
+    rng = np.random.default_rng(seed)
+    parts = []
+    for number in range(customers):
+        count = int(rng.integers(1, 40)) if number % 3 else int(rng.integers(1, 4))
+        reach = int(rng.choice([20, 200, 900]))
+        day = rng.choice(np.arange(0, reach, max(1, reach // 25)), count)
+        amounts = (-5.0, -2.5, 2.5, 5.0, 10.01, 80.3) if number % 7 else (-5.0, -2.5)
+        late = np.where(rng.random(count) < 0.4, rng.integers(-5, 120, count), 0)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "customer_id": f"N{number:02d}",
+                    "order_id": rng.integers(1, 2 + count // 2, count).astype(str),
+                    "ordered_at": pd.Timestamp(2025, 6, 30)
+                    - pd.to_timedelta(day, "D")
+                    + pd.to_timedelta(rng.integers(0, 24, count), "h"),
+                    "amount": rng.choice(amounts, count),
+                    "product_id": rng.choice(["p1", "p2", "p3", "p4"], count),
+                    "product_line": rng.choice(["l1", "l2"], count),
+                    "quantity": rng.choice([-1.0, 1.0, 2.5, np.nan], count),
+                    "margin": rng.choice([-1.0, 0.5, 3.5, np.nan], count),
+                    "list_amount": rng.choice([3.0, 12.0, np.nan], count),
+                    "urgent": pd.array(rng.choice([True, False, None], count), dtype="boolean"),
+                    "late_days": late,
+                }
+            )
+        )
+    table = pd.concat(parts, ignore_index=True)
+    missing = table["customer_id"].isin(["N01", "N02"]) | (rng.random(len(table)) < 0.2)
+    table["product_id"] = table["product_id"].where(~missing, None)
+    table["recorded_at"] = table["ordered_at"] + pd.to_timedelta(table.pop("late_days"), "D")
+    return table

@@ -1,0 +1,371 @@
+"""The champion: what is saved is what was validated, and nothing in the artefact can run code."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import logit
+from worlds import CUTOFFS, drawn_rows, latest_cohort, training, walk
+
+from features.errors import ArtefactError
+from features.labels import HORIZONS
+from models import churn_model
+from models.calibration import Affine
+from models.churn_model import COMPONENTS, DEFAULT_WEIGHTS, MANIFEST, ChurnModel, Record, assemble, best_weights
+from models.classifiers import LIGHTGBM, LOGISTIC, Boosting, BoostingOptions, Logistic
+from models.folds import CHAMPION
+from models.levels import DEFAULT_PROMISES
+
+AS_OF = pd.Timestamp(CUTOFFS[-1])
+
+CHILD = """
+import pickle, sys
+def refuse(*_args, **_options):
+    raise RuntimeError("something was unpickled")
+pickle.load = pickle.loads = pickle.Unpickler = refuse
+for name in ("joblib", "cloudpickle", "dill"):
+    sys.modules[name] = None
+from pathlib import Path
+import pandas as pd
+from models.churn_model import ChurnModel
+model = ChurnModel.load(Path(sys.argv[1]))
+model.score(pd.read_parquet(sys.argv[2])).to_parquet(sys.argv[3])
+"""
+
+
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved champion. Not to be changed in place."""
+    folder = tmp_path_factory.mktemp("artefact") / "champion"
+    everything().save(folder)
+    return folder
+
+
+def everything() -> ChurnModel:
+    """The walk's champion with all three components and a correction in use."""
+    return replace(
+        walk().champion,
+        weights=(0.5, 0.25, 0.25),
+        calibrations=(Affine(0.1, 0.9, "platt"), Affine(-0.2, 1.0, "season"), Affine(), Affine()),
+    )
+
+
+def copied(artefact: Path, place: Path) -> Path:
+    folder = place / "copy"
+    folder.mkdir()
+    for path in artefact.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def change_manifest(folder: Path, **changes: Any) -> None:
+    path = folder / MANIFEST
+    manifest = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: value for key, value in manifest.items() if value is not None}))
+
+
+# --- what was validated is what scores
+
+
+def test_the_champion_gives_the_numbers_that_validation_saw(tmp_path):
+    walk().champion.save(tmp_path / "champion")
+    rows = walk().predictions
+    reported = rows[(rows["contestant"] == CHAMPION) & (rows["as_of"] == AS_OF)].set_index("customer_id")
+    cohort = latest_cohort().set_index("customer_id", drop=False)
+    scores = ChurnModel.load(tmp_path / "champion").score(cohort)
+    pd.testing.assert_frame_equal(scores, reported[list(scores.columns)], check_exact=True)
+    assert len(scores) > 500
+    assert (scores["level"] != "none").any()
+
+
+def test_saving_and_loading_changes_no_bit(artefact):
+    one, two = everything(), ChurnModel.load(artefact)
+    cohort = latest_cohort()
+    pd.testing.assert_frame_equal(one.score(cohort), two.score(cohort), check_exact=True)
+    assert (one.components(cohort) == two.components(cohort)).all()
+    for name in ("weights", "calibrations", "levels", "reference", "logistic", "rhythm"):
+        assert getattr(one, name) == getattr(two, name)
+    assert all(booster is not None for booster in two.boosting.boosters)
+    two.save(artefact.parent / "again")
+    assert (artefact.parent / "again" / MANIFEST).read_text() == (artefact / MANIFEST).read_text()
+
+
+def test_the_score_of_a_customer_does_not_depend_on_the_order_or_the_company_of_others(artefact):
+    model, cohort = ChurnModel.load(artefact), latest_cohort()
+    scores = model.score(cohort).drop(columns="level")
+    some = cohort.sample(50, random_state=1)
+    pd.testing.assert_frame_equal(model.score(some).drop(columns="level"), scores.loc[some.index], check_exact=True)
+
+
+def test_scoring_needs_no_pickle(artefact, tmp_path):
+    latest_cohort().to_parquet(tmp_path / "cohort.parquet")
+    paths = [str(artefact), str(tmp_path / "cohort.parquet"), str(tmp_path / "scores.parquet")]
+    subprocess.run([sys.executable, "-c", CHILD, *paths], check=True, timeout=120)
+    scores = pd.read_parquet(tmp_path / "scores.parquet")
+    pd.testing.assert_frame_equal(scores, everything().score(latest_cohort()), check_exact=True)
+
+
+def test_a_horizon_without_trees_is_saved_and_loaded_without_them(tmp_path):
+    model = everything()
+    one = replace(model, boosting=replace(model.boosting, boosters=(None, *model.boosting.boosters[1:3], None)))
+    one.save(tmp_path / "champion")
+    assert sorted(path.name for path in (tmp_path / "champion").iterdir()) == [
+        "lightgbm_60.txt",
+        "lightgbm_90.txt",
+        MANIFEST,
+    ]
+    two = ChurnModel.load(tmp_path / "champion")
+    pd.testing.assert_frame_equal(one.score(latest_cohort()), two.score(latest_cohort()), check_exact=True)
+
+
+# --- what the artefact is
+
+
+def test_the_artefact_is_plain_text_with_a_checksum_each(artefact):
+    manifest = json.loads((artefact / MANIFEST).read_text())
+    names = sorted(path.name for path in artefact.iterdir())
+    assert names == sorted([MANIFEST, *(f"lightgbm_{days}.txt" for days in HORIZONS)])
+    assert sorted(manifest["sha256"]) == [name for name in names if name != MANIFEST]
+    for name in names:
+        (artefact / name).read_text(encoding="utf-8")
+    assert (artefact / "lightgbm_30.txt").read_text().startswith("tree\n")
+
+
+def test_the_manifest_is_json_without_nan_and_says_what_the_model_is(artefact):
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    manifest = json.loads((artefact / MANIFEST).read_text(), parse_constant=refuse)
+    assert manifest["weights"] == {"lightgbm": 0.5, "logistic": 0.25, "label_free": 0.25}
+    assert manifest["calibrations"][0] == {"intercept": 0.1, "slope": 0.9, "kind": "platt"}
+    assert [level["name"] for level in manifest["levels"]] == ["red", "orange", "yellow", "blue"]
+    assert manifest["facts"]["trained_as_of"] == CUTOFFS[-1].isoformat()
+    assert set(manifest["facts"]["rows"]) == {str(days) for days in HORIZONS}
+
+
+def test_facts_are_added_and_kept(tmp_path):
+    model = walk().champion.with_facts(fingerprint="abc", trained_as_of="2025-01-02")
+    assert "fingerprint" not in walk().champion.facts
+    model.save(tmp_path / "champion")
+    facts = ChurnModel.load(tmp_path / "champion").facts
+    assert facts["fingerprint"] == "abc"
+    assert facts["trained_as_of"] == "2025-01-02"
+    assert facts["rows"] == walk().champion.facts["rows"]
+
+
+def test_an_artefact_is_never_overwritten(artefact):
+    with pytest.raises(FileExistsError):
+        everything().save(artefact)
+
+
+# --- what is refused
+
+
+def cut(folder: Path) -> None:
+    path = folder / "lightgbm_60.txt"
+    path.write_bytes(path.read_bytes()[:-400])
+
+
+def change_a_threshold(folder: Path) -> None:
+    path = folder / "lightgbm_60.txt"
+    path.write_bytes(path.read_bytes().replace(b"threshold=", b"threshold=9", 1))
+
+
+def empty(folder: Path) -> None:
+    (folder / "lightgbm_60.txt").write_bytes(b"")
+
+
+def swap(folder: Path) -> None:
+    (folder / "lightgbm_60.txt").write_bytes((folder / "lightgbm_90.txt").read_bytes())
+
+
+def remove(folder: Path) -> None:
+    (folder / "lightgbm_60.txt").unlink()
+
+
+@pytest.mark.parametrize("harm", [cut, change_a_threshold, empty, swap, remove])
+def test_a_harmed_file_is_refused_before_lightgbm_reads_it(harm, artefact, tmp_path, monkeypatch):
+    folder = copied(artefact, tmp_path)
+    harm(folder)
+    # Without LightGBM an intact artefact cannot be read at all; a harmed one is refused before that matters.
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(ImportError):
+        ChurnModel.load(artefact)
+    with pytest.raises(ArtefactError, match=r"lightgbm_60\.txt.*(altered|missing).*Train again"):
+        ChurnModel.load(folder)
+
+
+def test_a_folder_without_a_manifest_is_not_a_model(tmp_path):
+    with pytest.raises(ArtefactError, match=r"not a model\. Run `kizashi train`"):
+        ChurnModel.load(tmp_path)
+    with pytest.raises(ArtefactError, match="not a model"):
+        ChurnModel.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"format": 1', b"\xff\xfe\x00", b"\x80\x04\x95"])
+def test_a_manifest_that_is_not_json_is_refused(content, artefact, tmp_path):
+    folder = copied(artefact, tmp_path)
+    (folder / MANIFEST).write_bytes(content)
+    with pytest.raises(ArtefactError, match="not readable as JSON"):
+        ChurnModel.load(folder)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "null", '{"format": "1"}', '{"format": 2}', '{"format": 0}'])
+def test_another_format_is_refused(content, artefact, tmp_path):
+    folder = copied(artefact, tmp_path)
+    (folder / MANIFEST).write_text(content)
+    with pytest.raises(ArtefactError, match="expected a manifest of format 1"):
+        ChurnModel.load(folder)
+
+
+def test_a_feature_that_this_version_does_not_have_is_refused_by_name(artefact, tmp_path):
+    folder = copied(artefact, tmp_path)
+    change_manifest(folder, features=["days_since_last_order", "phase_of_the_moon"])
+    with pytest.raises(ArtefactError, match=r"does not have: \['phase_of_the_moon'\]. Train again"):
+        ChurnModel.load(folder)
+
+
+@pytest.mark.parametrize("section", ["sha256", "features", "rhythm", "logistic", "weights", "levels", "reference"])
+def test_a_manifest_without_a_section_is_refused(section, artefact, tmp_path):
+    folder = copied(artefact, tmp_path)
+    change_manifest(folder, **{section: None})
+    with pytest.raises(ArtefactError, match=section):
+        ChurnModel.load(folder)
+
+
+def test_trees_that_the_manifest_does_not_know_are_refused(artefact, tmp_path):
+    folder = copied(artefact, tmp_path)
+    known = json.loads((folder / MANIFEST).read_text())["sha256"]
+    del known["lightgbm_30.txt"]
+    change_manifest(folder, sha256=known)
+    with pytest.raises(ArtefactError, match=r"lightgbm_30\.txt"):
+        ChurnModel.load(folder)
+
+
+# --- what it is made of
+
+
+def test_the_margin_is_the_calibrated_mean_of_the_components():
+    model, cohort = everything(), latest_cohort()
+    boosting, logistic, free = model.components(cohort)
+    blend = 0.5 * boosting + 0.25 * logistic + 0.25 * free
+    np.testing.assert_allclose(model.blended(cohort, model.weights), blend, atol=1e-12)
+    expected = np.column_stack([0.1 + 0.9 * blend[:, 0], blend[:, 1] - 0.2, blend[:, 2], blend[:, 3]])
+    np.testing.assert_allclose(model.margins(cohort), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("component", range(3))
+def test_a_component_alone_is_a_weight_of_one(component):
+    weights = tuple(float(i == component) for i in range(3))
+    model = replace(everything(), weights=weights, calibrations=(Affine(),) * 4)
+    np.testing.assert_allclose(model.margins(latest_cohort()), model.components(latest_cohort())[component], atol=1e-12)
+    assert model.weights_by_name() == dict(zip(COMPONENTS, weights, strict=True))
+
+
+def test_only_the_known_learners_make_a_champion():
+    rows = training(drawn_rows())
+    logistic = Logistic(LOGISTIC).fit(rows)
+    with pytest.raises(TypeError, match="FittedBoosting"):
+        assemble({LIGHTGBM: logistic, LOGISTIC: logistic}, pd.DataFrame(), rows, DEFAULT_PROMISES)
+
+
+def test_the_first_champion_has_no_record_and_says_so():
+    rows = training(drawn_rows())
+    few = BoostingOptions(rounds=3)
+    fitted = {LIGHTGBM: Boosting(LIGHTGBM, few).fit(rows), LOGISTIC: Logistic(LOGISTIC).fit(rows)}
+    model = assemble(fitted, Record().known_at(rows), rows, DEFAULT_PROMISES)
+    assert model.weights == DEFAULT_WEIGHTS
+    assert model.calibrations == (Affine(),) * 4
+    assert [level.threshold for level in model.levels.levels] == [p.precision for p in DEFAULT_PROMISES.values()]
+    assert model.facts == {
+        "trained_as_of": "2024-03-31",
+        "rows": {"30": 480, "60": 480, "90": 480, "180": 480},
+        "record_dates": 0,
+    }
+    assert model.reference == pytest.approx(model.rhythm.margins(rows.book).mean(axis=0))
+
+
+# --- the record, and the weights that are learnt from it
+
+
+def test_the_record_holds_each_prediction_beside_what_was_known_of_it_at_the_cutoff():
+    rows = drawn_rows(dates=2, customers=40)
+    dates = sorted(rows["as_of"].unique())
+    record = Record()
+    for as_of in dates:
+        here = rows[rows["as_of"] == as_of]
+        components = np.arange(3 * len(here) * 4, dtype="float64").reshape(3, len(here), 4)
+        record = record.with_predictions(here, components, -np.tile([0.0, 1, 2, 3], (len(here), 1)))
+    known = record.known_at(training(rows[rows["as_of"] == dates[0]]))
+    assert len(known) == 40
+    assert set(known["as_of"]) == {dates[0]}
+    assert (known["days_to_next_order"].to_numpy() == rows.head(40)["days_to_next_order"].to_numpy()).all()
+    assert known.loc[0, ["lightgbm_30", "lightgbm_180", "logistic_30", "label_free_60"]].tolist() == [0, 3, 160, 321]
+    assert known["champion"].between(1 / (1 + np.exp(3)), 0.5).all()
+    assert Record().known_at(training(rows)).empty
+
+
+def predicted(dates: int, good: str, *, level: float) -> pd.DataFrame:
+    """A record in which one component has the right shape at a level that is off, and the others only the level."""
+    rng = np.random.default_rng(8)
+    n = 300 * dates
+    truth = rng.normal(0, 1.5, n)
+    lost = rng.random(n) < 1 / (1 + np.exp(-truth))
+    columns = {
+        f"{name}_{days}": truth + level if name == good else 0.2 * truth + rng.normal(0, 0.3, n)
+        for name in COMPONENTS
+        for days in HORIZONS
+    }
+    return pd.DataFrame(
+        {
+            "as_of": np.repeat(pd.date_range("2024-01-01", periods=dates, freq="MS").to_numpy(), 300),
+            "days_to_next_order": np.where(lost, np.nan, 1.0),
+            "observed_days": 400,
+        }
+        | columns
+    )
+
+
+@pytest.mark.parametrize("level", [-2.0, 0.0, 2.0])
+@pytest.mark.parametrize("good", COMPONENTS)
+def test_the_component_with_the_right_shape_has_the_weight_although_its_level_is_off(good, level):
+    weights = best_weights(predicted(4, good, level=level))
+    assert weights == tuple(float(name == good) for name in COMPONENTS)
+
+
+@pytest.mark.parametrize(("dates", "learnt"), [(0, False), (1, False), (2, False), (3, True), (4, True)])
+def test_weights_are_learnt_from_three_dates_on(dates, learnt):
+    record = predicted(dates, LOGISTIC, level=0.0) if dates else pd.DataFrame()
+    assert best_weights(record) == ((0.0, 1.0, 0.0) if learnt else DEFAULT_WEIGHTS)
+
+
+def test_dates_that_have_not_matured_do_not_count():
+    record = predicted(6, LOGISTIC, level=0.0)
+    newest = record["as_of"] >= sorted(record["as_of"].unique())[2]
+    assert best_weights(record.assign(observed_days=record["observed_days"].mask(newest, 29))) == DEFAULT_WEIGHTS
+
+
+def test_components_that_say_the_same_leave_it_to_the_label_free_one():
+    record = predicted(4, LOGISTIC, level=0.0)
+    same = {f"{name}_{days}": record[f"{LOGISTIC}_{days}"] for name in COMPONENTS for days in HORIZONS}
+    assert best_weights(record.assign(**same)) == (0.0, 0.0, 1.0)
+
+
+def test_the_loss_at_the_own_level_is_the_lowest_that_a_shift_can_reach():
+    margins, outcome = (
+        np.array([[-3.0, 1.0], [-2.0, 4.0], [-4.0, 2.0], [-1.0, 3.0]] * 200),
+        np.tile([0.0, 1, 0, 1], 200),
+    )
+    found = churn_model._loss_at_own_level(margins, outcome)
+    shifts = np.linspace(-8, 8, 1601)
+    for column in range(2):
+        shifted = margins[:, [column]] + shifts
+        best = (np.logaddexp(0, shifted) - outcome[:, None] * shifted).mean(axis=0).min()
+        assert found[column] == pytest.approx(best, abs=1e-3)
+    assert logit(outcome.mean()) == 0

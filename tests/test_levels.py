@@ -1,0 +1,191 @@
+"""A level keeps its promised precision and its room on matured predictions, or is off."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.evaluation import wilson
+from models.levels import DEFAULT_PROMISES, LEVELS, MIN_ROWS, Level, Levels, Promise, solve
+
+AS_OF = pd.Timestamp("2024-01-01")
+RED = {"red": Promise(0.7, 1.0)}
+#: 100 customers of one date: 40 at .9 of whom 36 were lost, 30 at .6 of whom 15, 30 at .2 of whom 3.
+STEPS = [(0.9, 40, 36), (0.6, 30, 15), (0.2, 30, 3)]
+
+
+def steps(*rows: tuple[float, int, int]) -> tuple[pd.Series, pd.Series]:
+    """Probabilities and outcomes of groups (probability, customers, lost ones among them)."""
+    probability = np.repeat([p for p, _, _ in rows], [n for _, n, _ in rows])
+    outcome = np.concatenate([np.arange(n) < lost for _, n, lost in rows]).astype("float64")
+    return pd.Series(probability), pd.Series(outcome)
+
+
+def one_date(probability: pd.Series) -> pd.Series:
+    return pd.Series(AS_OF, index=probability.index)
+
+
+def solved(promises: dict[str, Promise], *rows: tuple[float, int, int]) -> Levels:
+    probability, outcome = steps(*rows)
+    return solve(probability, outcome, one_date(probability), promises)
+
+
+# --- thresholds
+
+
+@pytest.mark.parametrize(
+    ("precision", "threshold", "n", "kept"),
+    [
+        (0.95, None, 0, None),
+        (0.90, 0.9, 40, 36 / 40),
+        (0.73, 0.9, 40, 36 / 40),
+        (0.72, 0.6, 70, 51 / 70),
+        (0.54, 0.2, 100, 54 / 100),
+        (0.10, 0.2, 100, 54 / 100),
+    ],
+)
+def test_the_threshold_is_the_lowest_that_keeps_the_promise(precision, threshold, n, kept):
+    (level,) = solved({"red": Promise(precision, 1.0)}, *STEPS).levels
+    assert (level.threshold, level.n, level.precision) == (threshold, n, kept)
+
+
+def test_the_record_has_its_wilson_interval():
+    (level,) = solved(RED, (0.8, 50, 40), (0.1, 50, 0)).levels
+    assert (level.n, level.precision) == (50, 0.8)
+    assert (level.low, level.high) == pytest.approx((0.66964, 0.88756), abs=1e-4)
+    assert (level.low, level.high) == tuple(map(float, wilson(40, 50)))
+
+
+@pytest.mark.parametrize(("share", "threshold"), [(0.39, None), (0.40, 0.9), (0.69, 0.9), (0.70, 0.6), (1.0, 0.2)])
+def test_a_level_does_not_outgrow_its_share_of_the_cohort(share, threshold):
+    (level,) = solved({"red": Promise(0.5, share)}, *STEPS).levels
+    assert level.threshold == threshold
+
+
+@pytest.mark.parametrize(("customers", "opened"), [(29, False), (30, True), (31, True)])
+def test_a_level_opens_on_thirty_matured_predictions(customers, opened):
+    assert MIN_ROWS == 30
+    (level,) = solved(RED, (0.9, customers, customers), (0.1, 70, 0)).levels
+    assert (level.threshold == 0.9) == opened
+
+
+@pytest.mark.parametrize(
+    ("precision", "lost", "of"), [(0.55, 55, 100), (0.57, 57, 100), (0.7, 35, 50), (0.28, 28, 100)]
+)
+def test_a_promise_that_is_just_kept_is_kept(precision, lost, of):
+    (level,) = solved({"red": Promise(precision, 1.0)}, (0.9, of, lost), (0.1, 10, 0)).levels
+    assert (level.threshold, level.precision) == (0.9, precision)
+
+
+def test_a_promise_that_cannot_be_kept_switches_the_level_off_and_its_customers_go_to_the_next_one():
+    promises = {"red": Promise(0.95, 0.5), "orange": Promise(0.7, 1.0)}
+    red, orange = solved(promises, *STEPS).levels
+    assert red == Level("red", None, promised=0.95, largest_share=0.5)
+    assert (orange.threshold, orange.n) == (0.6, 70)
+
+
+def test_a_louder_level_takes_its_customers_away_from_the_next_one():
+    promises = {"red": Promise(0.9, 1.0), "orange": Promise(0.5, 1.0), "yellow": Promise(0.1, 1.0)}
+    levels = solved(promises, *STEPS).levels
+    assert [(level.threshold, level.n, level.precision) for level in levels] == [
+        (0.9, 40, 0.9),
+        (0.6, 30, 0.5),
+        (0.2, 30, 0.1),
+    ]
+
+
+def test_the_same_probability_is_in_or_out_as_a_whole():
+    # The 31 best alone would keep the promise, but the 31st cannot be told from the 39 that follow it.
+    outcome = pd.Series(([1.0] * 31) + [0.0] * 39)
+    probability = pd.Series([0.9] * 30 + [0.8] * 40)
+    (level,) = solve(probability, outcome, one_date(probability), {"red": Promise(0.95, 1.0)}).levels
+    assert (level.threshold, level.n) == (0.9, 30)
+    (tied,) = solve(probability * 0 + 0.5, outcome, one_date(probability), {"red": Promise(0.95, 1.0)}).levels
+    assert tied.threshold is None
+
+
+def test_room_is_counted_within_each_date():
+    # 40 of 100 on the first date and none on the second are 40 % of one cohort, though 20 % of all rows.
+    first, lost = steps((0.9, 40, 40), (0.1, 60, 0))
+    second, none_lost = steps((0.1, 100, 0))
+    as_of = pd.Series([AS_OF] * 100 + [AS_OF + pd.Timedelta(days=30)] * 100)
+    rows = pd.concat([first, second], ignore_index=True), pd.concat([lost, none_lost], ignore_index=True), as_of
+    assert solve(*rows, {"red": Promise(0.7, 0.39)}).levels[0].threshold is None
+    assert solve(*rows, {"red": Promise(0.7, 0.40)}).levels[0].threshold == 0.9
+
+
+@pytest.mark.parametrize(("customers", "thresholds"), [(0, [0.7, 0.4]), (29, [0.7, 0.4]), (30, [0.9, None])])
+def test_without_a_record_the_threshold_is_the_precision_that_is_promised(customers, thresholds):
+    promises = {"red": Promise(0.7, 1.0), "blue": Promise(0.4, 1.0)}
+    levels = solved(promises, (0.9, customers, customers)).levels
+    assert [level.threshold for level in levels] == thresholds
+    if customers < MIN_ROWS:
+        assert all((level.n, level.precision, level.low, level.high) == (0, None, None, None) for level in levels)
+
+
+# --- the level of a customer
+
+FIXED = Levels(
+    (
+        Level("red", 0.8, 0.7, 0.2),
+        Level("orange", None, 0.6, 0.3),
+        Level("yellow", 0.5, 0.5, 0.6),
+        Level("blue", 0.3, 0.4, 1.0),
+    )
+)
+
+
+def test_each_customer_has_the_loudest_level_that_it_reaches():
+    probability = pd.Series([0.95, 0.3, 0.55, 0.29, 0.1, 0.5, 0.49, 0.0, 0.2, 0.8])
+    assert list(FIXED.of(probability)) == [
+        "red", "blue", "yellow", "none", "none", "yellow", "blue", "none", "none", "red",
+    ]  # fmt: skip
+
+
+def test_who_finds_no_room_at_a_level_goes_to_the_next_one():
+    assert list(FIXED.of(pd.Series([0.99, 0.98, 0.97, 0.96, 0.95, 0.94, 0.93, 0.92, 0.91, 0.9]))) == (
+        ["red"] * 2 + ["yellow"] * 4 + ["blue"] * 4
+    )
+
+
+def test_ties_at_the_edge_of_the_room_are_out_together():
+    assert list(FIXED.of(pd.Series([0.99, 0.9, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]))) == (
+        ["red", "yellow", "yellow"] + ["none"] * 7
+    )
+    assert list(FIXED.of(pd.Series([0.9] * 4))) == ["blue"] * 4
+
+
+def test_nobody_has_no_level():
+    assert len(FIXED.of(pd.Series([], dtype="float64"))) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_levels_of_the_rows_they_were_solved_on_have_the_record_that_they_state(seed):
+    rng = np.random.default_rng(seed)
+    n = 2000
+    as_of = pd.Series(AS_OF + pd.to_timedelta(rng.integers(0, 6, n) * 30, "D"))
+    # Rounded, so that there are ties; some dates run higher than others.
+    probability = pd.Series(np.round(rng.beta(1.2, 1.6, n) * (0.6 + 0.08 * as_of.dt.month), 2))
+    outcome = pd.Series((rng.random(n) < probability * 0.9).astype("float64"))
+    levels = solve(probability, outcome, as_of)
+    given = pd.Series("", index=probability.index)
+    for rows in as_of.groupby(as_of).groups.values():
+        given[rows] = levels.of(probability[rows])
+        for i, level in enumerate(levels.levels):
+            louder = [loud.name for loud in levels.levels[: i + 1]]
+            assert given[rows].isin(louder).mean() <= level.largest_share
+    assert set(given) <= set(LEVELS)
+    opened = [level for level in levels.levels if level.threshold is not None]
+    assert opened
+    for level in levels.levels:
+        here = given == level.name
+        assert here.sum() == level.n
+        if level.threshold is not None:
+            assert outcome[here].mean() == pytest.approx(level.precision)
+            assert level.precision >= level.promised
+            assert level.low < level.precision < level.high
+
+
+def test_levels_survive_their_plain_form():
+    levels = solved(dict(DEFAULT_PROMISES), (0.9, 4, 4), (0.8, 40, 36), (0.6, 80, 20), (0.2, 30, 3))
+    assert Levels.from_dict(levels.to_dict()) == levels
+    assert [level.name for level in levels.levels] == [name for name in LEVELS if name != "none"]

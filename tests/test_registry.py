@@ -1,0 +1,202 @@
+"""Features as declarations: what a name promises, what is refused, and what a missing column does."""
+
+import re
+from datetime import date
+
+import pandas as pd
+import pytest
+from orders import features_of, lines, snapshots_of, world_lines
+
+from features import registry
+from features.contract import CONTRACT
+from features.registry import Baseline, feature, ratio_of, registered
+
+MAY_4 = date(2024, 5, 4)
+FEATURES = registered()
+NAMES = {one.name for one in FEATURES}
+#: The five dimensions of health.
+DIMENSIONS = {"transaction", "interaction", "service", "finance", "partnership"}
+OPTIONAL = sorted({column for one in FEATURES for column in one.needs})
+each_feature = pytest.mark.parametrize("one", FEATURES, ids=lambda one: one.name)
+
+
+@pytest.fixture
+def empty_registry(monkeypatch):
+    monkeypatch.setattr(registry, "REGISTRY", {})
+    return registry.REGISTRY
+
+
+def test_there_are_at_least_sixty_features_of_the_orders_and_no_name_twice():
+    assert sum(one.source == "transactions" for one in FEATURES) >= 60
+    assert len(NAMES) == len(FEATURES)
+
+
+def test_the_registered_features_are_the_same_at_every_call():
+    assert registered() == FEATURES
+
+
+@each_feature
+def test_a_feature_says_what_it_means_in_which_unit_and_where_it_belongs(one):
+    assert one.meaning.endswith(".")
+    assert len(one.meaning.split()) >= 2
+    assert one.unit
+    assert one.concept
+    assert one.dimension in DIMENSIONS
+    assert one.source in CONTRACT
+
+
+@each_feature
+def test_a_name_is_a_plain_word_of_a_query(one):
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", one.name)
+
+
+@each_feature
+def test_a_window_stands_in_the_name(one):
+    in_name = {int(days) for days in re.findall(r"_(\d+)d(?=_|$)", one.name)}
+    if one.window_days and "_usual" not in one.name:
+        assert one.name.endswith(f"_{one.window_days}d")
+    elif one.window_days:
+        assert {one.window_days - registry.BASELINE_DAYS} == in_name
+    elif not in_name:
+        words = set(re.findall(r"days_ago <= (\d+)", one.expression))
+        assert not words, "a feature with a window says so in its name"
+
+
+@each_feature
+def test_a_unit_of_time_or_share_stands_in_the_name(one):
+    compared = re.search(r"_vs_", one.name)
+    if one.unit == "days":
+        assert "days" in one.name
+    if one.unit == "share":
+        assert "share" in one.name or compared
+    if one.unit == "probability":
+        assert one.name.endswith("_probability")
+    if one.unit == "ratio":
+        assert compared or one.name.endswith("_cv_ever")
+
+
+@each_feature
+def test_what_is_usual_for_the_customer_is_a_column_in_a_unit_that_compares(one):
+    if one.usual is None:
+        return
+    assert one.usual in NAMES
+    assert one.usual != one.name
+    usual = next(other for other in FEATURES if other.name == one.usual)
+    assert set(usual.needs) <= set(one.needs), "known wherever the feature is"
+
+
+@each_feature
+def test_a_feature_needs_only_optional_columns_of_its_table(one):
+    table = CONTRACT[one.source]
+    assert set(one.needs) <= set(table.names) - set(table.required)
+
+
+@pytest.mark.parametrize("column", OPTIONAL)
+def test_a_missing_optional_column_leaves_unknown_what_needs_it_and_changes_nothing_else(column):
+    whole = world_lines()
+    with_it, without = (snapshots_of(table, [date(2025, 3, 1)]) for table in (whole, whole.drop(columns=column)))
+    dependent = [one.name for one in FEATURES if column in one.needs]
+    assert dependent
+    assert with_it[dependent].notna().any().all()
+    assert without[dependent].isna().all(axis=None)
+    pd.testing.assert_frame_equal(with_it.drop(columns=dependent), without.drop(columns=dependent), check_exact=True)
+
+
+@pytest.mark.parametrize(("column", "name"), [("margin", "margin_90d"), ("urgent", "urgent_order_share_90d")])
+def test_a_value_that_is_missing_on_every_line_is_unknown_and_not_nothing(column, name):
+    value = {"margin": 3, "urgent": "False"}[column]
+    text = "customer_id order_id ordered_at amount {c}\nA 1 2024-05-01 10 -\nB 2 2024-05-01 10 {v}"
+    frame = snapshots_of(lines(text.format(c=column, v=value)), [MAY_4]).set_index("customer_id")
+    assert pd.isna(frame.loc["A", name])
+    assert frame.loc["B", name] == {"margin": 3.0, "urgent": 0.0}[column]
+
+
+def test_a_frame_has_one_row_per_customer_known_at_each_cutoff_in_order_and_typed():
+    text = """
+    customer_id order_id ordered_at amount
+    B           1        2024-04-01 10
+    A           2        2024-05-03 10
+    A           3        2024-06-30 10
+    """
+    frame = snapshots_of(lines(text), [date(2024, 7, 1), MAY_4, date(2024, 5, 3)])
+    keys = [
+        (day.date().isoformat(), customer) for day, customer in zip(frame["as_of"], frame["customer_id"], strict=True)
+    ]
+    assert keys == [("2024-05-03", "B")] + [(day, who) for day in ("2024-05-04", "2024-07-01") for who in "AB"]
+    assert frame.columns.tolist() == ["customer_id", "as_of", *(one.name for one in FEATURES)]
+    assert set(frame.dtypes[2:].astype(str)) == {"float64"}
+    assert [str(kind) for kind in frame.dtypes[:2]] == ["str", "datetime64[s]"]
+
+
+def test_a_cutoff_before_all_orders_gives_no_rows_but_all_columns():
+    frame = snapshots_of(lines("customer_id order_id ordered_at amount\nA 1 2024-05-04 10"), [MAY_4])
+    assert frame.empty
+    assert frame.columns.tolist() == ["customer_id", "as_of", *(one.name for one in FEATURES)]
+
+
+@pytest.mark.usefixtures("empty_registry")
+def test_a_feature_without_a_docstring_is_refused():
+    def silent() -> str:
+        return "count(*)"
+
+    with pytest.raises(ValueError, match="feature silent has no docstring"):
+        feature("order_days", unit="days", concept="revenue")(silent)
+
+
+@pytest.mark.parametrize("windows", [(), (30,)])
+def test_a_name_can_be_taken_once_only(empty_registry, windows):
+    def orders(past: str = "true") -> str:
+        """Orders."""
+        return f"count(*) FILTER ({past})"
+
+    register = feature("order_days", unit="orders", concept="revenue", windows=windows)
+    register(orders)
+    with pytest.raises(ValueError, match="is registered twice"):
+        register(orders)
+    assert len(empty_registry) == 1
+
+
+def test_windows_and_a_baseline_make_one_column_each(empty_registry):
+    @feature("order_days", unit="money", concept="revenue", windows=(30, 90), baseline=Baseline(90))
+    def revenue(past: str) -> str:
+        """Net revenue."""
+        return f"sum(amount) FILTER ({past})"
+
+    made = {name: (one.over, one.unit, one.window_days, one.usual) for name, one in empty_registry.items()}
+    assert made == {
+        "revenue_30d": ("order_days", "money", 30, None),
+        "revenue_90d": ("order_days", "money", 90, "revenue_90d_usual"),
+        "revenue_90d_usual": ("order_days", "money", 455, None),
+        "revenue_90d_vs_usual": ("features", "ratio", 455, "revenue_90d_usual"),
+    }
+    assert empty_registry["revenue_30d"].meaning == "Net revenue, last 30 days."
+
+
+def test_a_feature_of_one_s_own_is_computed_with_the_others(monkeypatch):
+    monkeypatch.setattr(registry, "REGISTRY", dict(registry.REGISTRY))
+
+    @feature("order_days", unit="lines", concept="order_size", windows=(60,))
+    def lines_ordered(past: str) -> str:
+        """Lines."""
+        return f"coalesce(sum(lines) FILTER ({past}), 0)"
+
+    @feature("frame", unit="ratio", concept="order_size")
+    def lines_ordered_60d_vs_days(frame: pd.DataFrame) -> pd.Series:
+        """Lines per order day."""
+        return frame["lines_ordered_60d"] / frame["order_days_60d"]
+
+    text = "customer_id order_id ordered_at amount\nA 1 2024-05-01 1\nA 1 2024-05-01 2\nA 2 2024-05-02 3"
+    row = features_of(text, MAY_4)
+    assert row[["lines_ordered_60d", "lines_ordered_60d_vs_days", "revenue_ever"]].tolist() == [3.0, 1.5, 6.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "reference", "pseudo", "expected"),
+    [("30", "20", "10", 40 / 30), ("-30", "20", "10", 10 / 30), ("30", "-20", "10", 4.0), ("1", "0", "0", None)],
+)
+def test_a_ratio_counts_what_is_below_0_as_0_and_is_unknown_over_0(value, reference, pseudo, expected):
+    import duckdb
+
+    with duckdb.connect() as con:
+        found = con.execute(f"SELECT CAST({ratio_of(value, reference, pseudo)} AS DOUBLE)").fetchone()[0]
+    assert found == (expected if expected is None else pytest.approx(expected, rel=1e-12))

@@ -1,0 +1,84 @@
+"""One small simulated company, walked once per process, and drawn training rows: what tests of the models share."""
+
+from datetime import date
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+from orders import ingested
+
+from features.simulate import simulate
+from features.snapshots import ELIGIBLE, Cohort, SnapshotTable, Window, monthly, take
+from models import label_free
+from models.classifiers import LOGISTIC_COLUMNS, BoostingOptions
+from models.contestants import Training
+from models.folds import Walk, WalkOptions, walk_forward
+
+#: A quarter apart: the oldest two have wholly matured at the last one, so that its levels have a record.
+CUTOFFS = (date(2024, 4, 1), date(2024, 7, 1), date(2024, 10, 1), date(2025, 1, 1))
+#: Few rounds, and one thread, because several processes share the machine.
+QUICK = WalkOptions(boosting=BoostingOptions(rounds=60, learning_rate=0.06), warm_up=0, threads=1)
+
+
+def table_of(lines: pd.DataFrame, as_ofs: list[date]) -> SnapshotTable:
+    """Snapshots of these order lines, through a real ingest."""
+    with TemporaryDirectory() as place:
+        return take(ingested(lines, Path(place)), as_ofs, cohort=Cohort(), window=Window())
+
+
+@cache
+def walk() -> Walk:
+    """A walk over 800 simulated customers, with every contestant. Not to be changed in place."""
+    lines = simulate(800, 30, seed=3, end=date(2025, 7, 1)).tables["transactions"]
+    return walk_forward(table_of(lines, monthly(date(2023, 9, 1), CUTOFFS[-1])), CUTOFFS, QUICK)
+
+
+def latest() -> pd.DataFrame:
+    """Every snapshot of the walk's last cutoff."""
+    frame = walk().table.frame
+    return frame[frame["as_of"] == pd.Timestamp(CUTOFFS[-1])]
+
+
+def latest_cohort() -> pd.DataFrame:
+    """The snapshots that the champion has to score at the walk's last cutoff."""
+    return latest()[latest()["cohort"] == ELIGIBLE]
+
+
+@cache
+def drawn_rows(dates: int = 4, customers: int = 120, seed: int = 0) -> pd.DataFrame:
+    """Eligible snapshots 30 days apart with label-free log-odds and outcomes that depend on the days of silence.
+
+    Every horizon of every row has matured. Not to be changed in place.
+    """
+    rng = np.random.default_rng(seed)
+    n = dates * customers
+    age = rng.integers(200, 700, n).astype("float64")
+    frame = pd.DataFrame(
+        {name: rng.gamma(2.0, 2.0, n) for name in LOGISTIC_COLUMNS},
+    ).assign(
+        customer_id=np.tile([f"D{i:04d}" for i in range(customers)], dates),
+        as_of=np.repeat(pd.date_range("2024-01-01", periods=dates, freq="30D").to_numpy(), customers),
+        days_since_first_order=age,
+        days_since_last_order=np.ceil(rng.uniform(0.01, 0.6, n) * age),
+        order_days_ever=rng.integers(2, 20, n).astype("float64"),
+        cohort=ELIGIBLE,
+        churn_window_days=rng.integers(45, 181, n),
+    )
+    usual = 20 + 0.6 * frame["days_since_last_order"] * np.where(frame["revenue_90d"] > 4, 0.5, 1.5)
+    frame["days_to_next_order"] = np.floor(rng.exponential(usual))
+    frame["observed_days"] = 400
+    return label_free.attach(frame, seed=0)
+
+
+def training(rows: pd.DataFrame, columns: tuple[str, ...] = LOGISTIC_COLUMNS) -> Training:
+    """These rows to learn from; the book of the cutoff is that of their newest date."""
+    return Training(rows, rows[rows["as_of"] == rows["as_of"].max()], columns, seed=0, threads=1)
+
+
+def matured_until(rows: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """The same rows with their outcomes as known at a cutoff."""
+    observed = (cutoff - rows["as_of"]).dt.days
+    seen = rows["days_to_next_order"].where(rows["days_to_next_order"] < observed)
+    return rows.assign(observed_days=observed, days_to_next_order=seen)
