@@ -6,7 +6,7 @@ as_of + h)``. A label is unknown until its maturity date ``as_of + h`` whatever 
 early orders at once and silences only later would make the newest rows look safe.
 """
 
-from datetime import date, timedelta
+from datetime import date
 
 import duckdb
 import numpy as np
@@ -82,6 +82,26 @@ def churned(outcome: pd.DataFrame) -> pd.Series:
     return no_order_within(outcome, outcome["churn_window_days"]).where(outcome["observed_days"] >= longest)
 
 
-def matures_on(as_of: date, days: int) -> date:
-    """The first midnight at which a label of `days` is known."""
-    return as_of + timedelta(days=days)
+def matures_on(as_of: pd.Series, days: int | pd.Series) -> pd.Series:
+    """The first midnight at which a label of `days` is known, per row."""
+    return as_of + pd.to_timedelta(days, unit="D")
+
+
+def derive(outcome: pd.DataFrame) -> pd.DataFrame:
+    """Every label with its maturity date, from the time to the next order.
+
+    Parameters
+    ----------
+    outcome
+        ``as_of``, ``churn_window_days``, ``days_to_next_order`` and ``observed_days``.
+
+    Returns
+    -------
+    DataFrame
+        On the index of `outcome`: ``no_order_30`` ... ``no_order_180``, ``churned`` (1.0, 0.0, NaN where not matured),
+        ``matures_on_30`` ... ``matures_on_180`` and ``matures_on_own_window`` (datetime64).
+    """
+    fixed = {f"no_order_{days}": no_order_within(outcome, days) for days in HORIZONS}
+    dates = {f"matures_on_{days}": matures_on(outcome["as_of"], days) for days in HORIZONS}
+    own = matures_on(outcome["as_of"], outcome["churn_window_days"])
+    return pd.DataFrame({**fixed, "churned": churned(outcome), **dates, "matures_on_own_window": own})

@@ -12,7 +12,7 @@ from datetime import date
 import pandas as pd
 
 from features.errors import TooLittleData
-from features.labels import HORIZONS, churned, no_order_within
+from features.labels import HORIZONS, derive
 from features.snapshots import ELIGIBLE, Progress, SnapshotTable, silent
 from models import churn_model, label_free
 from models.churn_model import ChurnModel
@@ -167,13 +167,10 @@ def walk_forward(
 def with_outcomes(predictions: pd.DataFrame, table: SnapshotTable, observed_until: date | None = None) -> pd.DataFrame:
     """Predictions beside what came of them, as known at `observed_until` (the end of the data by default).
 
-    Adds ``days_to_next_order``, ``observed_days``, ``no_order_30`` ... ``no_order_180`` and ``churned`` (no order
-    within the own window): 1.0, 0.0, or NaN where not matured.
+    Adds ``days_to_next_order``, ``observed_days`` and the labels of :func:`features.labels.derive`.
     """
-    outcome = table.outcomes(observed_until)
-    joined = predictions.merge(outcome, on=KEYS, how="left", validate="many_to_one")
-    labels = {f"no_order_{days}": no_order_within(joined, days) for days in HORIZONS}
-    return joined.assign(**labels, churned=churned(joined))
+    joined = predictions.merge(table.outcomes(observed_until), on=KEYS, how="left", validate="many_to_one")
+    return joined.join(derive(joined))
 
 
 def _with_rhythms(table: SnapshotTable, options: WalkOptions, progress: Progress) -> SnapshotTable:

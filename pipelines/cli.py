@@ -192,7 +192,7 @@ def backtest(
     from pipelines import console
     from pipelines.intake import take_in
     from pipelines.replay import backtest as replay
-    from pipelines.replay import write_predictions
+    from pipelines.train import write_parquet
 
     try:
         with console.bar() as report:
@@ -200,7 +200,7 @@ def backtest(
             result = replay(intake, first, last, progress=report)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    write_predictions(result.predictions, out)
+    write_parquet(result.predictions, out)
     console.funnel_table(result.funnel)
     console.standing(result.standing, console.own_horizon())
     console.standing(result.own_window, "No order within the own window, dates that have wholly matured")

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import pandas as pd
 
@@ -86,11 +85,3 @@ def backtest(intake: Intake, first: date, last: date, *, progress: Progress = si
         funnel(here),
         label_purity(table, intake.as_of),
     )
-
-
-def write_predictions(predictions: pd.DataFrame, path: Path) -> None:
-    """Write the predictions as Parquet: aside first, then renamed, so that a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
-    predictions.to_parquet(aside, index=False)
-    aside.replace(path)

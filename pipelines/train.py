@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.labels import HORIZONS
+from features.labels import derive
 from features.snapshots import ELIGIBLE, Progress, SnapshotTable, funnel, silent, take
 from models import evaluation
 from models.churn_model import ChurnModel
@@ -59,6 +59,7 @@ def train(intake: Intake, *, promote: bool = False, progress: Progress = silent)
     table = take(intake.events, dates, cohort=intake.cohort(), window=intake.window(), progress=progress)
     walk = walk_forward(table, test_dates(dates, intake), intake.walk_options(), progress=progress)
     progress("figures and plots", 0.0)
+    store_snapshots(table, intake)
     predictions = with_outcomes(walk.predictions, table, intake.as_of)
     judged = judged_rows(predictions, SHOWN_HORIZON)
     here = table.frame[table.frame["as_of"] == pd.Timestamp(intake.as_of)]
@@ -70,6 +71,15 @@ def train(intake: Intake, *, promote: bool = False, progress: Progress = silent)
     progress("registering the model", 0.9)
     registered = _register(tracking, alias, champion, walk, judged, standing, purity, intake)
     return Trained(registered, champion, standing, funnel(here), purity)
+
+
+def store_snapshots(table: SnapshotTable, intake: Intake) -> Path:
+    """Write the training table: every snapshot with its time to the next order and all labels; returns the file."""
+    outcome = table.outcomes(intake.as_of)[["days_to_next_order", "observed_days"]]
+    rows = table.frame.join(outcome)
+    path = intake.request.out / "snapshots" / f"{intake.as_of}.parquet"
+    write_parquet(rows.join(derive(rows)), path)
+    return path
 
 
 def test_dates(dates: list[date], intake: Intake) -> list[date]:
@@ -90,6 +100,14 @@ def stand(judged: pd.DataFrame, seed: int) -> pd.DataFrame:
     if judged.empty:
         return pd.DataFrame()
     return evaluation.standing_table(judged, repeats=REPEATS, rng=np.random.default_rng(seed))
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table aside first, then rename it, so that a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.part")
+    frame.to_parquet(aside, index=False)
+    aside.replace(path)
 
 
 def label_purity(table: SnapshotTable, observed_until: date) -> float:
@@ -169,9 +187,3 @@ def metrics(standing: pd.DataFrame) -> list[Metric]:
 
 def _purity(purity: float) -> list[Metric]:
     return [Metric("false_churn_share", purity)] if np.isfinite(purity) else []
-
-
-def horizons_text() -> str:
-    """The horizons in words: ``30, 60, 90 and 180``."""
-    *first, last = map(str, HORIZONS)
-    return f"{', '.join(first)} and {last}"

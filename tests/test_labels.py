@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from orders import laid_out, lines, nasty_lines, visible_at, world_lines
 
-from features.labels import HORIZONS, matures_on, no_order_within, outcomes
+from features.labels import HORIZONS, derive, matures_on, no_order_within, outcomes
 
 MAY_4 = date(2024, 5, 4)
 LATE = date(2025, 5, 4)
@@ -87,7 +87,7 @@ def test_windows_of_other_rows_are_refused_and_not_matched_by_place():
 
 
 def test_a_label_matures_after_as_many_days_as_it_covers():
-    assert matures_on(MAY_4, 30) == date(2024, 6, 3)
+    assert matures_on(pd.Series([pd.Timestamp(MAY_4)]), 30).dt.date.tolist() == [date(2024, 6, 3)]
     found = [
         outcome_of("customer_id order_id ordered_at amount\nA 1 2024-04-01 10", until)
         for until in (date(2024, 6, 2), date(2024, 6, 3), date(2024, 6, 4))
@@ -179,3 +179,33 @@ def test_more_observation_never_unmakes_a_matured_label_but_by_what_is_booked_la
     assert early.notna().all()
     assert early.equals(late)
     assert set(early) == {0.0, 1.0}
+
+
+def test_every_label_comes_with_the_date_on_which_it_is_known():
+    outcome = pd.DataFrame(
+        {
+            "as_of": [pd.Timestamp(MAY_4)] * 2,
+            "churn_window_days": [45, 60],
+            "days_to_next_order": [50.0, 10.0],
+            "observed_days": [60, 60],
+        }
+    )
+    labels = derive(outcome)
+    assert labels["no_order_30"].tolist() == [1.0, 0.0]
+    assert labels["no_order_60"].tolist() == [0.0, 0.0]
+    assert labels["no_order_90"].isna().all()
+    assert labels["churned"].tolist() == [1.0, 0.0]
+    assert labels["matures_on_own_window"].dt.date.tolist() == [date(2024, 6, 18), date(2024, 7, 3)]
+
+
+@pytest.mark.parametrize(("observed", "known"), [(59, False), (60, True), (61, True)])
+def test_own_windows_of_a_date_are_known_together_when_the_longest_has_passed(observed, known):
+    outcome = pd.DataFrame(
+        {
+            "as_of": [pd.Timestamp(MAY_4)] * 2,
+            "churn_window_days": [45, 60],
+            "days_to_next_order": [50.0, float("nan")],
+            "observed_days": [observed, observed],
+        }
+    )
+    assert derive(outcome)["churned"].notna().tolist() == [known, known]
