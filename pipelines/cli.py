@@ -24,7 +24,6 @@ app = typer.Typer(
     name="kizashi",
     help="Warns a supplier, months ahead, which business customers are about to stop ordering, and why.",
     epilog="Example: kizashi demo",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -277,13 +276,18 @@ def main() -> None:
     warnings.formatwarning = lambda message, *_: f"Note: {message}\n"
     code = 0
     try:
-        app()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
+    except typer.TyperException as mistake:
+        # its own way of telling takes four lines
+        told = getattr(mistake, "format_message", mistake.__str__)()
+        words = " ".join(told.split())
+        words += "" if words.endswith((".", "?")) else "."
+        print(f"kizashi: {words} `{' '.join(['kizashi', *sys.argv[1:2]])} --help` says more.", file=sys.stderr)
+        code = 2
     except KizashiError as mistake:
         print(f"kizashi: {mistake}", file=sys.stderr)
         code = 2
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         print("kizashi: stopped; nothing half-written was left.", file=sys.stderr)
         code = 130
     _leave(code)
