@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-import duckdb
 import numpy as np
 import pandas as pd
 
 from features import cutoffs, labels, registry
 from features.buckets import Events, map_buckets
 from features.errors import TooLittleData
+from features.sql import quiet_connection
 
 ELIGIBLE = "eligible"
 
@@ -86,8 +86,7 @@ class SnapshotTable:
     def outcomes(self, observed_until: date | None = None) -> pd.DataFrame:
         """Time to the next order of every row of `frame`, as known at `observed_until` (by default the data's end)."""
         until = min(observed_until or self.data_end, self.data_end)
-        with duckdb.connect() as con:
-            con.execute("SET threads = 2")
+        with quiet_connection() as con:
             con.register("order_days", self.order_days)
             return labels.outcomes(con, self.frame, until)
 

@@ -6,6 +6,7 @@ them, so that help comes at once.
 
 import atexit
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable
@@ -135,7 +136,7 @@ def train(
     )
     if "champion" not in trained.version.aliases:
         console.out.print("The old champion stays in use; `kizashi train --promote` replaces it.", markup=False)
-    console.out.print(f"Next: kizashi score --data {request.data} --as-of {intake.as_of}", markup=False)
+    _next("score", request, intake.as_of)
 
 
 @app.command(epilog="Example: kizashi score --data orders/ --as-of 2026-10-01")
@@ -161,7 +162,7 @@ def score(
         f"(run {published.run.run_id}, model {published.run.model_version}).",
         markup=False,
     )
-    console.out.print(f"Next: kizashi explain CUSTOMER --data {request.data} --as-of {intake.as_of}", markup=False)
+    _next("explain CUSTOMER", request, intake.as_of)
 
 
 @app.command(
@@ -258,6 +259,21 @@ def demo(
         "  kizashi check --data YOUR_FOLDER    what your own data says; docs/contract.md has the columns", markup=False
     )
     console.out.print(f"  {out / 'kizashi.db'}    views `scores` and `reasons` hold the published day", markup=False)
+
+
+def _next(command: str, request: "Request", as_of: date) -> None:
+    """Say which command comes next, with the options that this one was given."""
+    from pipelines import console
+
+    options = {
+        "--data": request.data,
+        "--as-of": str(as_of),
+        "--layout": request.layout,
+        "--config": str(request.config or ""),
+        "--out": "" if request.out == DEFAULT_OUT else str(request.out),
+    }
+    words = " ".join(f"{name} {shlex.quote(value)}" for name, value in options.items() if value)
+    console.out.print(f"Next: kizashi {command} {words}", markup=False)
 
 
 def customer_names(intake: Any) -> dict[str, str]:
