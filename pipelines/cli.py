@@ -5,6 +5,7 @@ them, so that help comes at once.
 """
 
 import atexit
+import json
 import os
 import shlex
 import sys
@@ -201,11 +202,15 @@ def backtest(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     write_parquet(result.predictions, out)
+    account = out.with_suffix(".json")
+    account.write_text(json.dumps(intake.report.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     console.funnel_table(result.funnel)
     console.standing(result.standing, console.own_horizon())
     console.standing(result.own_window, "No order within the own window, dates that have wholly matured")
     console.purity(result.purity)
-    console.out.print(f"{len(result.predictions):,} predictions: {out}", markup=False)
+    console.out.print(
+        f"{len(result.predictions):,} predictions: {out}; where each row of the data went: {account}", markup=False
+    )
 
 
 @app.command(epilog="Example: kizashi explain C0042 --data orders/ --as-of 2026-10-01")
@@ -251,10 +256,12 @@ def demo(
     console.standing(result.trained.standing, console.own_horizon())
     console.levels_table(result.trained.champion.levels)
     console.morning(result.scored, customer_names(result.intake), limit, "")
-    scores = result.scored.day.scores.sort_values("churn_probability", ascending=False)
+    scores = result.scored.day.scores
+    warned = scores[scores["level"].isin(["red", "orange"])]
+    shown = (scores if warned.empty else warned).sort_values("expected_loss", ascending=False)
     data = f"--data {out / 'data'} --out {out}"
     console.out.print("\nWhere to look next:", markup=False)
-    console.out.print(f"  kizashi explain {scores['customer_id'].iloc[0]} {data}    why this customer", markup=False)
+    console.out.print(f"  kizashi explain {shown['customer_id'].iloc[0]} {data}    why this customer", markup=False)
     console.out.print(
         "  kizashi check --data YOUR_FOLDER    what your own data says; docs/contract.md has the columns", markup=False
     )
