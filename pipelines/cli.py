@@ -8,6 +8,7 @@ import atexit
 import json
 import os
 import shlex
+import shutil
 import sys
 import warnings
 from collections.abc import Callable
@@ -188,8 +189,6 @@ def backtest(
         )
     work = out.parent / f".{out.stem}.work"
     request = _request(data, work, as_of, config, layout)
-    import shutil
-
     from pipelines import console
     from pipelines.intake import take_in
     from pipelines.replay import backtest as replay
@@ -259,12 +258,11 @@ def demo(
     scores = result.scored.day.scores
     warned = scores[scores["level"].isin(["red", "orange"])]
     shown = (scores if warned.empty else warned).sort_values("expected_loss", ascending=False)
-    data = f"--data {out / 'data'} --out {out}"
+    data, program = f"--data {out / 'data'} --out {out}", _program()
     console.out.print("\nWhere to look next:", markup=False)
-    console.out.print(f"  kizashi explain {shown['customer_id'].iloc[0]} {data}    why this customer", markup=False)
-    console.out.print(
-        "  kizashi check --data YOUR_FOLDER    what your own data says; docs/contract.md has the columns", markup=False
-    )
+    console.out.print(f"  {program} explain {shown['customer_id'].iloc[0]} {data}    why this customer", markup=False)
+    own = "what your own data says; docs/contract.md has the columns"
+    console.out.print(f"  {program} check --data YOUR_FOLDER    {own}", markup=False)
     console.out.print(f"  {out / 'kizashi.db'}    views `scores` and `reasons` hold the published day", markup=False)
 
 
@@ -280,7 +278,12 @@ def _next(command: str, request: "Request", as_of: date) -> None:
         "--out": "" if request.out == DEFAULT_OUT else str(request.out),
     }
     words = " ".join(f"{name} {shlex.quote(value)}" for name, value in options.items() if value)
-    console.out.print(f"Next: kizashi {command} {words}", markup=False)
+    console.out.print(f"Next: {_program()} {command} {words}", markup=False)
+
+
+def _program() -> str:
+    """How this program can be called again: by its name where that is found, else by its place."""
+    return "kizashi" if shutil.which("kizashi") else shlex.quote(os.path.relpath(sys.argv[0]))
 
 
 def customer_names(intake: Any) -> dict[str, str]:
