@@ -35,7 +35,7 @@ from features.judging import (
     write_quarantine,
 )
 from features.sources import Opened, Source, resolve
-from features.sql import one_line, path_sql, quiet_connection
+from features.sql import name_sql, one_line, path_sql, quiet_connection
 
 MEMORY = "1200MB"
 
@@ -286,7 +286,7 @@ def _write(
     events = Events(
         folder=folder,
         buckets=judged[0].buckets,
-        columns={one.table.name: tuple(column.name for column in one.resolved.columns) for one in judged},
+        columns={one.table.name: _filled(connection, one, folder) for one in judged},
         data_end=(newest[0] + timedelta(days=1)).date(),
         fingerprint=fingerprint(connection, folder, judged),
         further=further[0] if further else (),
@@ -296,8 +296,23 @@ def _write(
     return events
 
 
+def _filled(connection: duckdb.DuckDBPyConnection, one: Judged, folder: Path) -> tuple[str, ...]:
+    """The contract columns of a table that the source has and fills: one that is always empty says nothing."""
+    names = [column.name for column in one.resolved.columns]
+    counts = ", ".join(f"count({name_sql(name)})" for name in names)
+    files = path_sql(folder, one.table.name, "*", "*.parquet")
+    met = connection.execute(f"SELECT {counts} FROM read_parquet({files})").fetchall()[0]
+    required = {column.name for column in one.table.columns if column.required}
+    return tuple(name for name, n in zip(names, met, strict=True) if n or name in required)
+
+
 def _take_place(written: Path, out: Path, replaced: Path) -> None:
     """Put the written folder in the target's place; what stood there goes when the new one is complete."""
     if out.exists():
         out.rename(replaced)
-    written.rename(out)
+    try:
+        written.rename(out)
+    except OSError:
+        if replaced.exists():
+            replaced.rename(out)
+        raise

@@ -44,7 +44,8 @@ def choose(rows: pd.DataFrame, horizon_days: int, as_of: pd.Timestamp) -> Affine
         Out-of-time predictions whose outcome is known at `as_of`: ``as_of`` (their own date), ``margin`` (log-odds)
         and ``outcome`` (0.0 or 1.0).
     horizon_days
-        Maturity of the outcome in days: a date may be corrected only by dates that had matured before it.
+        Maturity of the outcome in days, lateness of the books included: a date may be corrected only by dates that
+        had matured before it.
     """
     dates = sorted(rows["as_of"].unique())
     losses: dict[str, list[float]] = {"identity": [], "platt": [], "season": []}

@@ -207,7 +207,8 @@ def assemble(
         raise TypeError("the champion is made of a FittedBoosting and a FittedLogistic")
     weights = best_weights(record)
     as_of = pd.Timestamp(training.book["as_of"].iloc[0])
-    calibrations = tuple(_calibration(record, weights, days, as_of) for days in HORIZONS)
+    late = training.latency_days
+    calibrations = tuple(_calibration(record, weights, days, late, as_of) for days in HORIZONS)
     probability = outcome = dates = queue = pd.Series(dtype="float64")
     if not record.empty:
         lost = churned(record)
@@ -255,12 +256,14 @@ def _loss_at_own_level(margins: Floats, outcome: Floats) -> Floats:
     return (np.logaddexp(0, levelled) - outcome[:, None] * levelled).mean(axis=0)
 
 
-def _calibration(record: pd.DataFrame, weights: tuple[float, float, float], days: int, as_of: pd.Timestamp) -> Affine:
+def _calibration(
+    record: pd.DataFrame, weights: tuple[float, float, float], days: int, late: int, as_of: pd.Timestamp
+) -> Affine:
     rows, outcome = _matured(record, days)
     if rows.empty:
         return Affine()
     margin = np.column_stack([rows[f"{name}_{days}"] for name in COMPONENTS]) @ np.array(weights)
-    return calibration.choose(rows[["as_of"]].assign(margin=margin, outcome=outcome), days, as_of)
+    return calibration.choose(rows[["as_of"]].assign(margin=margin, outcome=outcome), days + late, as_of)
 
 
 def _matured(record: pd.DataFrame, days: int) -> tuple[pd.DataFrame, pd.Series]:

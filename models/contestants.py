@@ -33,6 +33,8 @@ class Training:
         Seed of everything random.
     threads
         Threads that a learner may use.
+    latency_days
+        Days by which orders reach the books late; the outcome columns allow for them already.
     """
 
     rows: pd.DataFrame
@@ -40,6 +42,7 @@ class Training:
     columns: tuple[str, ...]
     seed: int = 0
     threads: int = 2
+    latency_days: int = 0
 
     def matured(self, days: int) -> tuple[pd.DataFrame, pd.Series]:
         """The rows whose outcome for `days` was known at the cutoff, and that outcome (1.0 = no order)."""

@@ -43,6 +43,8 @@ class WalkOptions:
         Days by which orders reach the books late: outcomes of a horizon count as matured only that much later.
     warm_up
         Dates before the first reported one that are predicted too, so that the first one has a record to calibrate on.
+    max_slices
+        Dates that are learnt from at each cutoff: the newest ones.
     max_rows
         Snapshots that are learnt from at most; beyond it customers are drawn, with all their snapshots.
     seed, threads
@@ -53,6 +55,7 @@ class WalkOptions:
     promises: dict[str, Promise] = field(default_factory=lambda: dict(DEFAULT_PROMISES))
     invoice_latency_days: int = 0
     warm_up: int = 8
+    max_slices: int = 36
     max_rows: int = 1_500_000
     seed: int = 0
     threads: int = 2
@@ -117,7 +120,7 @@ def walk_forward(
     Raises
     ------
     TooLittleData
-        If no cutoff has enough eligible customers.
+        If the last cutoff has too few eligible customers: it would have no champion.
     """
     table = _with_rhythms(table, options, progress)
     frame = table.frame
@@ -156,9 +159,9 @@ def walk_forward(
                 )
                 reported.append(rows.assign(contestant=name, level=level))
             folds.append(_fold(as_of, training, eligible, champion))
-    if champion is None or not reported:
+    if champion is None or champion.facts["trained_as_of"] != str(wanted[-1].date()):
         raise TooLittleData(
-            f"no cutoff from {wanted[0]:%Y-%m-%d} to {wanted[-1]:%Y-%m-%d} has {MIN_ELIGIBLE} eligible customers: "
+            f"{wanted[-1]:%Y-%m-%d} has fewer than {MIN_ELIGIBLE} eligible customers: "
             "give more history, later dates, or loosen [cohort] in kizashi.toml."
         )
     return Walk(pd.concat(reported, ignore_index=True), champion, pd.DataFrame(folds), table)
@@ -190,12 +193,15 @@ def _with_rhythms(table: SnapshotTable, options: WalkOptions, progress: Progress
 def _training(
     frame: pd.DataFrame, outcome: pd.DataFrame, as_of: pd.Timestamp, here: pd.DataFrame, options: WalkOptions
 ) -> Training:
-    past = (frame["as_of"] < as_of) & (frame["cohort"] == ELIGIBLE)
+    newest = sorted(frame.loc[frame["as_of"] < as_of, "as_of"].unique())[-options.max_slices :]
+    past = frame["as_of"].isin(newest) & (frame["cohort"] == ELIGIBLE)
     past &= _drawn(frame["customer_id"], options.max_rows / max(int(past.sum()), 1))
     rows = frame[past].join(outcome.loc[past, ["days_to_next_order", "observed_days"]])
     held = here[here["cohort"] == ELIGIBLE]
     columns = tuple(name for name in churn_model.feature_names() if held[name].notna().any())
-    return Training(rows, here[here["order_days_ever"] >= 1], columns, options.seed, options.threads)
+    return Training(
+        rows, here[here["order_days_ever"] >= 1], columns, options.seed, options.threads, options.invoice_latency_days
+    )
 
 
 def _drawn(customers: pd.Series, share: float) -> pd.Series:

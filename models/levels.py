@@ -37,6 +37,12 @@ def queue_of(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(np.where(late, OVERDUE, EARLY), index=frame.index)
 
 
+def room(largest_share: float, size: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places that a level and the louder ones have in queues of so many customers: rounded up, so at least one."""
+    # A share such as .15 of 20 is a hair above 3 in binary; that hair is not a fourth place.
+    return np.ceil(largest_share * size - 1e-9).astype("int64")
+
+
 @dataclass(frozen=True)
 class Promise:
     """What a level is held to: the share of its customers that will be lost, and its room.
@@ -105,12 +111,13 @@ class Levels:
         same probability are in together or out together. Without `queue` (see :func:`queue_of`) all stand in one.
         """
         one = pd.Series(EARLY, index=probability.index)
-        places = probability.groupby(one if queue is None else queue).rank(ascending=False, method="max", pct=True)
-        rank = places.to_numpy()
+        queues = one if queue is None else queue
+        place = probability.groupby(queues).rank(ascending=False, method="max").to_numpy()
+        size = probability.groupby(queues).transform("size").to_numpy()
         names = np.full(len(probability), "none", dtype=object)
         for level in reversed(self.levels):
             if level.threshold is not None:
-                reached = (probability.to_numpy() >= level.threshold) & (rank <= level.largest_share)
+                reached = (probability.to_numpy() >= level.threshold) & (place <= room(level.largest_share, size))
                 names = np.where(reached, level.name, names)
         return names
 
@@ -149,13 +156,14 @@ def solve(
     """
     if len(probability) < MIN_ROWS:
         return Levels(tuple(Level(name, p.precision, p.precision, p.largest_share) for name, p in promises.items()))
-    groups = [as_of] if queue is None else [as_of, queue]
-    rank = probability.groupby(groups).rank(ascending=False, method="max", pct=True).to_numpy()
+    queues = probability.groupby([as_of] if queue is None else [as_of, queue])
+    place = queues.rank(ascending=False, method="max").to_numpy()
+    size = queues.transform("size").to_numpy()
     p, y = probability.to_numpy(), outcome.to_numpy()
     free = np.full(len(p), True)
     levels = []
     for name, promise in promises.items():
-        here = np.flatnonzero(free & (rank <= promise.largest_share))
+        here = np.flatnonzero(free & (place <= room(promise.largest_share, size)))
         level = _opened(name, promise, p[here], y[here])
         if level.threshold is not None:
             free[here[p[here] >= level.threshold]] = False

@@ -67,7 +67,7 @@ def _request(data: str, out: Path, as_of: date | None, config: Path | None, layo
     return Request(data, out, as_of, config, layout)
 
 
-def _watched(flow_name: str, **parameters: Any) -> Any:
+def _watched(flow_name: str, request: "Request | None" = None, **parameters: Any) -> Any:
     """Run a flow with a progress bar; Prefect's own server runs inside this process's time and is gone afterwards."""
     from pipelines import console
 
@@ -77,19 +77,17 @@ def _watched(flow_name: str, **parameters: Any) -> Any:
         report("starting Prefect", 0.0)
         from pipelines import flows
 
-        token = flows.WATCHER.set(report)
-        try:
-            flow: Callable[..., Any] = getattr(flows, flow_name)
-            return flow(**parameters)
-        finally:
-            flows.WATCHER.reset(token)
+        flows.WATCHER.set(report)
+        flows.REQUEST.set(request)
+        flow: Callable[..., Any] = getattr(flows, flow_name)
+        return flow(**parameters)
 
 
 def _flow_parameters(request: "Request") -> dict[str, Any]:
     # A wrong file of settings is better said before a server is started.
     request.settings()
     return {
-        "data": request.data,
+        "data": request.shown,
         "out": str(request.out),
         "as_of": request.as_of,
         "config": str(request.config) if request.config else None,
@@ -123,7 +121,7 @@ def train(
 ) -> None:
     """Walk forward, compare all contestants, register the new model."""
     request = _request(data, out, as_of, config, layout)
-    intake, trained = _watched("train", **_flow_parameters(request), promote=promote)
+    intake, trained = _watched("train", request, **_flow_parameters(request), promote=promote)
     from pipelines import console
 
     console.funnel_table(trained.funnel)
@@ -153,7 +151,7 @@ def score(
 ) -> None:
     """Score every customer with the champion, publish the date, print the morning's list."""
     request = _request(data, out, as_of, config, layout)
-    intake, scored = _watched("score", **_flow_parameters(request), supersede=supersede)
+    intake, scored = _watched("score", request, **_flow_parameters(request), supersede=supersede)
     from pipelines import console
 
     console.morning(scored, customer_names(intake), limit, intake.settings.project.currency)
@@ -172,9 +170,12 @@ def score(
 )
 def backtest(
     data: Data,
-    first: Annotated[Any, typer.Option("--from", parser=_day, metavar="DATE", help="First cutoff.")],
+    first: Annotated[Any, typer.Option("--from", parser=_day, metavar="DATE", help="No cutoff before this date.")],
     last: Annotated[
-        Any, typer.Option("--to", parser=_day, metavar="DATE", help="Last cutoff; one a month until then.")
+        Any,
+        typer.Option(
+            "--to", parser=_day, metavar="DATE", help="Last cutoff; the others are counted back from it, one a month."
+        ),
     ],
     as_of: AsOf = None,
     config: Config = None,
@@ -271,7 +272,7 @@ def _next(command: str, request: "Request", as_of: date) -> None:
     from pipelines import console
 
     options = {
-        "--data": request.data,
+        "--data": request.shown,
         "--as-of": str(as_of),
         "--layout": request.layout,
         "--config": str(request.config or ""),
@@ -312,6 +313,11 @@ def main() -> None:
         code = 2
     except KizashiError as mistake:
         print(f"kizashi: {mistake}", file=sys.stderr)
+        code = 2
+    except OSError as fault:
+        if fault.filename is None:
+            raise
+        print(f"kizashi: {fault.filename}: {fault.strerror}. Mend that, or give another --out.", file=sys.stderr)
         code = 2
     except (KeyboardInterrupt, typer.Abort):
         print("kizashi: stopped; nothing half-written was left.", file=sys.stderr)

@@ -18,6 +18,8 @@ from pipelines.intake import Intake, Request, take_in
 
 #: Who watches the progress of a flow that is started from the command line.
 WATCHER: ContextVar[Progress] = ContextVar("watcher", default=silent)
+#: The request of a flow that is started from the command line: the parameters that Prefect records hold no password.
+REQUEST: ContextVar[Request | None] = ContextVar("request", default=None)
 
 
 @flow(name="train", persist_result=False)
@@ -45,4 +47,5 @@ def demo(out: str, customers: int, months: int, seed: int) -> demonstration.Demo
 
 
 def _request(data: str, out: str, as_of: date | None, config: str | None, layout: str) -> Request:
-    return Request(data, Path(out), as_of, Path(config) if config else None, layout)
+    recorded = Request(data, Path(out), as_of, Path(config) if config else None, layout)
+    return REQUEST.get() or recorded

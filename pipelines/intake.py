@@ -1,5 +1,6 @@
 """From what a user names on the command line to clean events and the options of each layer."""
 
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -38,6 +39,8 @@ class Request:
         The user's file of settings; None to look in the usual places.
     layout
         The name of a ready mapping; empty for none.
+    given
+        Settings that hold whatever stands in files and environment; None to read those.
     """
 
     data: str
@@ -45,9 +48,17 @@ class Request:
     as_of: date | None = None
     config: Path | None = None
     layout: str = ""
+    given: Settings | None = None
+
+    @property
+    def shown(self) -> str:
+        """The data as it may be printed and logged: without a password."""
+        return re.sub(r"(://[^/:@]*):[^@]*@", r"\1:***@", self.data)
 
     def settings(self) -> Settings:
         """The settings that hold for this request."""
+        if self.given is not None:
+            return self.given
         return load_settings(self.config, Path(self.data) if "://" not in self.data else None)
 
 
@@ -65,6 +76,11 @@ class Intake:
         """The clean events."""
         return self.report.events
 
+    @property
+    def observed_until(self) -> date:
+        """The date until which outcomes count as known: orders of later days may still be on their way."""
+        return self.as_of - timedelta(days=self.settings.labels.invoice_latency_days)
+
     def cohort(self) -> Cohort:
         """Who is warned about."""
         return Cohort(**self.settings.cohort.model_dump())
@@ -81,6 +97,7 @@ class Intake:
             boosting=BoostingOptions(**settings.lightgbm.model_dump()),
             promises=promises,
             invoice_latency_days=settings.labels.invoice_latency_days,
+            max_slices=settings.training.max_slices,
             max_rows=settings.training.max_rows,
             seed=settings.training.seed,
             threads=settings.training.threads,
@@ -101,7 +118,13 @@ class Intake:
                 "there is nothing to look back on. Give a later --as-of."
             )
         every = self.settings.training.slice_every_months
-        return monthly(first, last)[::-1][::every][: self.settings.training.max_slices][::-1]
+        return monthly(first, last)[::-1][::every][::-1]
+
+    def reach(self, dates: list[date], first_cutoff: date) -> list[date]:
+        """Those of `dates` that a walk from `first_cutoff` can need: its warm-up and what that learns from included."""
+        options = self.walk_options()
+        start = dates.index(first_cutoff) - options.warm_up - options.max_slices
+        return dates[max(start, 0) :]
 
     def first_order(self) -> date:
         """The day of the first known order line."""
@@ -119,7 +142,7 @@ def take_in(request: Request, *, run_at: datetime | None = None) -> Intake:
     Raises
     ------
     KizashiError
-        With one line on whatever stands in the way; nothing is written then.
+        With one line on whatever stands in the way. Data that are refused leave what was taken in before as it is.
     """
     settings = request.settings()
     mappings = mappings_from_dict(settings.sources)

@@ -1,5 +1,6 @@
 """The backtest: what every contestant would have said at past dates, beside what came of it."""
 
+import warnings
 from dataclasses import dataclass
 from datetime import date
 
@@ -7,7 +8,7 @@ import pandas as pd
 
 from features.errors import SettingsError
 from features.labels import HORIZONS
-from features.snapshots import Progress, funnel, monthly, silent, take
+from features.snapshots import Progress, funnel, silent, take
 from models.folds import walk_forward, with_outcomes
 from pipelines.intake import Intake
 from pipelines.train import SHOWN_HORIZON, judged_rows, label_purity, stand
@@ -26,6 +27,10 @@ COLUMNS = (
     *(f"no_order_{days}" for days in HORIZONS),
     "churned",
 )
+
+
+class ShortPast(UserWarning):
+    """A backtest begins later than it was asked to, because nothing could be known earlier."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ class Backtest:
 
 
 def backtest(intake: Intake, first: date, last: date, *, progress: Progress = silent) -> Backtest:
-    """Predict every month from `first` to `last` with what was known then; outcomes are read until the intake's date.
+    """Predict the dates from `first` to `last`, counted back from `last`, with what was known then.
+
+    Outcomes are read until the intake's date, less the lateness of the books.
 
     Raises
     ------
@@ -66,13 +73,20 @@ def backtest(intake: Intake, first: date, last: date, *, progress: Progress = si
     if last > intake.as_of:
         raise SettingsError(f"--to {last} is after {intake.as_of}, where the data ends: give that date or earlier.")
     dates = intake.dates_until(last)
-    cutoffs = [day for day in monthly(first, last) if day in set(dates)]
+    cutoffs = [day for day in dates if day >= first]
     if not cutoffs:
         raise SettingsError(f"no cutoff from {first} to {last} has a past to look back on: give a later --from.")
+    if cutoffs[0] == dates[0] and (cutoffs[0] - first).days >= 28:
+        warnings.warn(
+            f"the past reaches back too little for every cutoff from {first}: the first one is {cutoffs[0]}.",
+            ShortPast,
+            stacklevel=2,
+        )
+    dates = intake.reach(dates, cutoffs[0])
     table = take(intake.events, dates, cohort=intake.cohort(), window=intake.window(), progress=progress)
     walk = walk_forward(table, cutoffs, intake.walk_options(), progress=progress)
     progress("standing table with intervals", 0.95)
-    predictions = with_outcomes(walk.predictions, table, intake.as_of)
+    predictions = with_outcomes(walk.predictions, table, intake.observed_until)
     seed = intake.settings.training.seed
     own = predictions[["contestant", "customer_id", "as_of"]].assign(
         probability=predictions["churn_probability"], outcome=predictions["churned"]
@@ -83,5 +97,5 @@ def backtest(intake: Intake, first: date, last: date, *, progress: Progress = si
         stand(judged_rows(predictions, SHOWN_HORIZON), seed),
         stand(own.dropna(subset="outcome").reset_index(drop=True), seed),
         funnel(here),
-        label_purity(table, intake.as_of),
+        label_purity(table, intake.observed_until),
     )

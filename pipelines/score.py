@@ -13,7 +13,7 @@ from scipy import special
 from features.buckets import Events
 from features.snapshots import ELIGIBLE, Cohort, Progress, Window, funnel, silent, take
 from models import reasons as why
-from models.churn_model import ChurnModel
+from models.churn_model import MANIFEST, ChurnModel
 from models.horizons import PROBABILITIES, curve, probability_frame
 from models.tracking import Tracking
 from pipelines.intake import Intake, run_id
@@ -77,7 +77,8 @@ def champion_of(out: Path) -> Champion:
     tracking = Tracking(tracking_folder(out))
     folder = tracking.champion_folder()
     number = next(entry.number for entry in tracking.versions() if entry.folder == folder)
-    return Champion(ChurnModel.load(folder), f"kizashi/{number}")
+    content = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    return Champion(ChurnModel.load(folder), f"kizashi/{number}@{content[:8]}")
 
 
 def score(intake: Intake, *, supersede: bool = False, progress: Progress = silent) -> Scored:
@@ -96,7 +97,7 @@ def score(intake: Intake, *, supersede: bool = False, progress: Progress = silen
         run_id("score"),
         intake.as_of,
         champion.version,
-        fingerprint(day.snapshots, intake.settings.reasons.count),
+        fingerprint(day, intake.settings.reasons.count, intake.settings.project.currency),
         datetime.now(UTC),
     )
     progress("publishing", 0.9)
@@ -122,6 +123,7 @@ def score_day(intake: Intake, champion: Champion, *, progress: Progress = silent
         progress=progress,
     ).frame
     progress("probabilities and levels", 0.3)
+    _warn_of_missing(model, snapshots)
     scores, told = _of_cohort(model, snapshots, intake.settings.reasons.count)
     outside, told_outside = _outside_cohort(model, snapshots)
     scores = pd.concat([scores, outside, without_orders(intake.events, snapshots)], ignore_index=True)
@@ -134,6 +136,23 @@ def score_day(intake: Intake, champion: Champion, *, progress: Progress = silent
         told.assign(text=_sentences(told, snapshots, intake.as_of, currency)),
         funnel(snapshots),
     )
+
+
+class MissingFeatures(UserWarning):
+    """Features that the champion has learnt from are unknown for everybody."""
+
+
+def _warn_of_missing(model: ChurnModel, snapshots: pd.DataFrame) -> None:
+    """Say it once where the data lack what the champion has learnt from."""
+    here = snapshots.loc[snapshots["cohort"] == ELIGIBLE, list(model.boosting.columns)]
+    missing = [name for name in here if here[name].isna().all()]
+    if missing and len(here):
+        warnings.warn(
+            f"{len(missing)} of the {here.shape[1]} features that the champion has learnt from are unknown for "
+            f"everybody, such as {missing[0]}. Does a column lack that the training had? Mend that, or train again.",
+            MissingFeatures,
+            stacklevel=2,
+        )
 
 
 def _of_cohort(model: ChurnModel, snapshots: pd.DataFrame, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -223,8 +242,9 @@ def sentence(reason: dict, facts: dict, as_of: date, currency: str) -> str:
     )
 
 
-def fingerprint(snapshots: pd.DataFrame, reasons: int) -> str:
-    """Hex digest of all that a date's results depend on besides the model: what was known, and how much is told."""
-    digest = hashlib.sha256(str(reasons).encode())
-    digest.update(pd.util.hash_pandas_object(snapshots, index=False).to_numpy().tobytes())
+def fingerprint(day: Day, reasons: int, currency: str) -> str:
+    """Hex digest of what a date's results depend on besides the model: what was known, of whom, how it is told."""
+    digest = hashlib.sha256(f"{reasons} {currency}".encode())
+    for known in (day.snapshots, day.scores[["customer_id", "history"]]):
+        digest.update(pd.util.hash_pandas_object(known, index=False).to_numpy().tobytes())
     return digest.hexdigest()

@@ -100,9 +100,9 @@ class Window(_Section):
     """The customer's own window: how long a silence counts as having left."""
 
     multiple_of_q90: Annotated[float, Field(ge=1, le=5)] = 1.5
-    min_days: Count = 45
-    max_days: Count = 180
-    shrink_gaps: Annotated[float, Field(ge=0)] = 4.0
+    min_days: Annotated[int, Field(ge=30, le=180)] = 45
+    max_days: Annotated[int, Field(ge=30, le=180)] = 180
+    shrink_gaps: Annotated[float, Field(gt=0)] = 4.0
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -56,16 +56,18 @@ def train(intake: Intake, *, promote: bool = False, progress: Progress = silent)
     The new version becomes the champion where there is none yet or `promote` is set, else the challenger.
     """
     dates = intake.dates_until(intake.as_of)
+    tried = test_dates(dates, intake.observed_until, intake.settings.training.test_cutoffs)
+    dates = intake.reach(dates, tried[0])
     table = take(intake.events, dates, cohort=intake.cohort(), window=intake.window(), progress=progress)
-    walk = walk_forward(table, test_dates(dates, intake), intake.walk_options(), progress=progress)
+    walk = walk_forward(table, tried, intake.walk_options(), progress=progress)
     progress("figures and plots", 0.0)
     store_snapshots(table, intake)
-    predictions = with_outcomes(walk.predictions, table, intake.as_of)
+    predictions = with_outcomes(walk.predictions, table, intake.observed_until)
     judged = judged_rows(predictions, SHOWN_HORIZON)
     here = table.frame[table.frame["as_of"] == pd.Timestamp(intake.as_of)]
     champion = walk.champion.with_facts(**facts(intake, here))
     standing = stand(judged, intake.settings.training.seed)
-    purity = label_purity(table, intake.as_of)
+    purity = label_purity(table, intake.observed_until)
     tracking = Tracking(tracking_folder(intake.request.out))
     alias: Alias = "champion" if promote or not _has_champion(tracking) else "challenger"
     progress("registering the model", 0.9)
@@ -75,17 +77,21 @@ def train(intake: Intake, *, promote: bool = False, progress: Progress = silent)
 
 def store_snapshots(table: SnapshotTable, intake: Intake) -> Path:
     """Write the training table: every snapshot with its time to the next order and all labels; returns the file."""
-    outcome = table.outcomes(intake.as_of)[["days_to_next_order", "observed_days"]]
+    outcome = table.outcomes(intake.observed_until)[["days_to_next_order", "observed_days"]]
     rows = table.frame.join(outcome)
     path = intake.request.out / "snapshots" / f"{intake.as_of}.parquet"
     write_parquet(rows.join(derive(rows)), path)
     return path
 
 
-def test_dates(dates: list[date], intake: Intake) -> list[date]:
-    """The newest dates whose shown horizon has matured, and the training date itself: its model is the champion."""
-    matured = [day for day in dates if day + timedelta(days=SHOWN_HORIZON) <= intake.as_of]
-    return [*matured[-intake.settings.training.test_cutoffs :], dates[-1]]
+def test_dates(dates: list[date], observed_until: date, cutoffs: int) -> list[date]:
+    """The newest `cutoffs` dates whose shown horizon has matured at `observed_until`, and all dates after them.
+
+    The last is the training date, whose model is the champion. Those in between cannot be judged yet, but what shorter
+    horizons learnt at them belongs to the champion's record, as it does in a backtest from the first of these dates.
+    """
+    matured = [day for day in dates if day + timedelta(days=SHOWN_HORIZON) <= observed_until][-cutoffs:]
+    return [day for day in dates if day >= matured[0]] if matured else dates[-1:]
 
 
 def judged_rows(predictions: pd.DataFrame, days: int) -> pd.DataFrame:

@@ -85,7 +85,8 @@ class Published:
 class Score:
     """One customer at one cutoff.
 
-    Every number but the key may be None only where `history` is "none". Probabilities are calibrated, 0 to 1.
+    Every number but the key may be None only where `history` is "none". Probabilities are 0 to 1;
+    those outside the cohort are the label-free model's own, which no outcome has calibrated, and bear no level.
     """
 
     customer_id: str
@@ -100,13 +101,13 @@ class Score:
     history: str
     value_at_risk: float | None  # money
     expected_loss: float | None  # money
-    margin: float | None  # log-odds of the model, before calibration
+    margin: float | None  # calibrated log-odds of the own window
     base_margin: float | None  # margin = base_margin + all contributions
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One ranked reason of one score; position 1 weighs most.
+    """One reason of one score; those that raise the risk come first, the strongest at position 1, then what lowers it.
 
     `feature` and the numbers are enough to say it in any language; `text` is the English sentence.
     """

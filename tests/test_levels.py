@@ -172,7 +172,7 @@ def test_levels_of_the_rows_they_were_solved_on_have_the_record_that_they_state(
         given[rows] = levels.of(probability[rows])
         for i, level in enumerate(levels.levels):
             louder = [loud.name for loud in levels.levels[: i + 1]]
-            assert given[rows].isin(louder).mean() <= level.largest_share
+            assert given[rows].isin(louder).sum() <= np.ceil(level.largest_share * len(rows))
     assert set(given) <= set(LEVELS)
     opened = [level for level in levels.levels if level.threshold is not None]
     assert opened
@@ -183,6 +183,18 @@ def test_levels_of_the_rows_they_were_solved_on_have_the_record_that_they_state(
             assert outcome[here].mean() == pytest.approx(level.precision)
             assert level.precision >= level.promised
             assert level.low < level.precision < level.high
+
+
+def test_a_queue_of_one_has_room_for_its_only_customer():
+    levels = Levels((Level("red", 0.7, 0.7, 0.05),))
+    assert list(levels.of(pd.Series([0.9]))) == ["red"]
+    queue = pd.Series(["overdue", *["early"] * 40])
+    assert list(levels.of(pd.Series([0.99, *[0.8] * 2, *[0.1] * 38]), queue))[:4] == ["red", "red", "red", "none"]
+
+
+def test_a_share_that_is_a_whole_number_of_places_is_not_rounded_up():
+    levels = Levels((Level("red", 0.0, 0.7, 0.15),))
+    assert list(levels.of(pd.Series(np.linspace(0.9, 0.1, 20)))).count("red") == 3
 
 
 def test_levels_survive_their_plain_form():

@@ -192,9 +192,7 @@ def test_a_symptomatic_loss_had_a_cause_and_a_cooling_and_a_sudden_one_neither(n
     assert 150 < lead.median() < 270
 
 
-@pytest.mark.parametrize(
-    ("stage", "low", "high"), [("cooling", 90, 180), ("comparison", 30, 90), ("decision", 14, 35)]
-)
+@pytest.mark.parametrize(("stage", "low", "high"), [("cooling", 90, 180), ("comparison", 30, 90), ("decision", 14, 35)])
 def test_the_usual_length_of_a_stage_is_as_stated(normal: World, stage: str, low: int, high: int) -> None:
     stages = normal.truth["stages"]
     whole = stages[(stages["stage"] == stage) & stages["ends_at"].notna()]
@@ -267,9 +265,7 @@ def test_before_a_loss_lines_margins_and_breadth_fall_and_discounts_and_rushes_r
     lines["off"] = 1 - lines["amount"] / lines["list_amount"]
     ago = (lines["lost_at"] - lines["ordered_at"]).dt.days
     late = lines[(ago >= 0) & (ago < 60)]
-    early = lines[
-        lines["ordered_at"].between(lines["cooling_at"] - pd.Timedelta(days=180), lines["cooling_at"])
-    ]
+    early = lines[lines["ordered_at"].between(lines["cooling_at"] - pd.Timedelta(days=180), lines["cooling_at"])]
     assert late["high"].mean() < early["high"].mean() - 0.08
     sizes = [np.log(part["amount"]).groupby(part["customer_id"]).mean() for part in (late, early)]
     assert (sizes[0] - sizes[1]).mean() < -0.1
