@@ -75,10 +75,10 @@ def _watched(flow_name: str, request: "Request | None" = None, **parameters: Any
     (Path(parameters["out"]) / "prefect").mkdir(parents=True, exist_ok=True)
     with console.bar() as report:
         report("starting Prefect", 0.0)
-        from pipelines import flows
+        from pipelines import caller, flows
 
-        flows.WATCHER.set(report)
-        flows.REQUEST.set(request)
+        caller.WATCHER.set(report)
+        caller.REQUEST.set(request)
         flow: Callable[..., Any] = getattr(flows, flow_name)
         return flow(**parameters)
 
@@ -284,7 +284,8 @@ def _next(command: str, request: "Request", as_of: date) -> None:
 
 def _program() -> str:
     """How this program can be called again: by its name where that is found, else by its place."""
-    return "kizashi" if shutil.which("kizashi") else shlex.quote(os.path.relpath(sys.argv[0]))
+    place = os.path.relpath(sys.argv[0])
+    return "kizashi" if shutil.which("kizashi") else shlex.quote(sys.argv[0] if place.startswith("..") else place)
 
 
 def customer_names(intake: Any) -> dict[str, str]:

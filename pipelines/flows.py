@@ -4,22 +4,16 @@ A flow takes plain values, which Prefect records, calls one function and returns
 not rest on Prefect: a flow that runs twice publishes once.
 """
 
-from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
 
 from prefect import flow
 
-from features.snapshots import Progress, silent
+from pipelines import caller
 from pipelines import demo as demonstration
 from pipelines import score as scoring
 from pipelines import train as training
 from pipelines.intake import Intake, Request, take_in
-
-#: Who watches the progress of a flow that is started from the command line.
-WATCHER: ContextVar[Progress] = ContextVar("watcher", default=silent)
-#: The request of a flow that is started from the command line: the parameters that Prefect records hold no password.
-REQUEST: ContextVar[Request | None] = ContextVar("request", default=None)
 
 
 @flow(name="train", persist_result=False)
@@ -28,7 +22,7 @@ def train(
 ) -> tuple[Intake, training.Trained]:
     """Check the data, walk forward, register the new model."""
     intake = take_in(_request(data, out, as_of, config, layout))
-    return intake, training.train(intake, promote=promote, progress=WATCHER.get())
+    return intake, training.train(intake, promote=promote, progress=caller.WATCHER.get())
 
 
 @flow(name="score", persist_result=False)
@@ -37,15 +31,15 @@ def score(
 ) -> tuple[Intake, scoring.Scored]:
     """Check the data, score every customer with the champion, publish the date."""
     intake = take_in(_request(data, out, as_of, config, layout))
-    return intake, scoring.score(intake, supersede=supersede, progress=WATCHER.get())
+    return intake, scoring.score(intake, supersede=supersede, progress=caller.WATCHER.get())
 
 
 @flow(name="demo", persist_result=False)
 def demo(out: str, customers: int, months: int, seed: int) -> demonstration.Demo:
     """Simulate a company, train on it, score its newest day."""
-    return demonstration.run(Path(out), customers, months, seed, progress=WATCHER.get())
+    return demonstration.run(Path(out), customers, months, seed, progress=caller.WATCHER.get())
 
 
 def _request(data: str, out: str, as_of: date | None, config: str | None, layout: str) -> Request:
     recorded = Request(data, Path(out), as_of, Path(config) if config else None, layout)
-    return REQUEST.get() or recorded
+    return caller.REQUEST.get() or recorded

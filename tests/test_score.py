@@ -1,0 +1,225 @@
+"""The daily run: everybody has a row, the rows add up, a date is published once, and nothing later is seen."""
+
+import signal
+import sqlite3
+import subprocess
+from contextlib import closing, suppress
+from datetime import date
+from os import killpg
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from companies import DAY, TRAINED, Company, finished, started, written
+from scipy.special import expit
+
+from features.errors import StoreError
+from features.snapshots import ELIGIBLE
+from pipelines.intake import Intake, Request, take_in
+from pipelines.score import ForesightWarning, Scored, champion_of, score, score_day
+from pipelines.settings import database_url
+from serving.records import HORIZON_PROBABILITIES, SCORE_COLUMNS, SCORE_NUMBERS
+from serving.store import Store
+
+pytest_plugins = ["trained"]
+
+Done = tuple[Intake, Scored]
+
+
+def visible(lines: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    return lines[lines[["ordered_at", "recorded_at"]].max(axis=1) < pd.Timestamp(as_of)]
+
+
+def store_of(intake: Intake) -> Store:
+    return Store.open(database_url(intake.settings, intake.request.out), create=False)
+
+
+def runs_in(intake: Intake) -> dict[str, int]:
+    """Runs of the ledger by state."""
+    with closing(sqlite3.connect(intake.request.out / "kizashi.db")) as con:
+        return dict(con.execute("SELECT state, count(*) FROM scoring_run GROUP BY state").fetchall())
+
+
+def test_every_customer_of_the_book_has_exactly_one_row(company: Company, scored: Done) -> None:
+    scores = scored[1].day.scores
+    assert scores["customer_id"].is_unique
+    assert set(scores["customer_id"]) == set(company.customers()["customer_id"])
+    assert set(scores["cohort"]) == {ELIGIBLE, "dormant", "few_order_days", "no_order"}
+
+
+def test_without_a_table_of_customers_the_book_is_who_has_ordered(company: Company, tmp_path: Path) -> None:
+    data = written(company.orders(), tmp_path / "data")
+    intake = take_in(Request(str(data), company.register_at(tmp_path / "out"), DAY))
+    day = score_day(intake, champion_of(intake.request.out))
+    assert day.scores["customer_id"].tolist() == sorted(set(visible(company.orders(), DAY)["customer_id"]))
+
+
+def test_the_probabilities_of_a_customer_agree_with_each_other(scored: Done) -> None:
+    known = scored[1].day.scores.query("history != 'none'")
+    horizons = known[list(HORIZON_PROBABILITIES)]
+    assert horizons.ge(0).all(axis=None)
+    assert horizons.le(1).all(axis=None)
+    assert (horizons.diff(axis=1).iloc[:, 1:] <= 0).all(axis=None)
+    np.testing.assert_array_equal(known["churn_probability"], expit(known["margin"]))
+    # the own window lies between 30 and 180 days, and so does its probability
+    assert known["churn_probability"].between(known["p_no_order_180"] - 1e-12, known["p_no_order_30"] + 1e-12).all()
+    np.testing.assert_array_equal(known["expected_loss"], known["value_at_risk"] * known["churn_probability"])
+
+
+def test_reasons_add_up_to_the_margin_and_points_to_the_probability(scored: Done) -> None:
+    scores = scored[1].day.scores.query("history != 'none'").set_index("customer_id")
+    sums = scored[1].day.reasons.groupby("customer_id")[["contribution", "contribution_points"]].sum()
+    assert set(sums.index) == set(scores.index)
+    sums = sums.loc[scores.index]
+    np.testing.assert_allclose(scores["base_margin"] + sums["contribution"], scores["margin"], rtol=0, atol=1e-9)
+    total = expit(scores["base_margin"]) + sums["contribution_points"]
+    np.testing.assert_allclose(total, scores["churn_probability"], rtol=0, atol=1e-9)
+
+
+def test_every_reason_has_its_place_and_its_sentence(scored: Done) -> None:
+    reasons = scored[1].day.reasons
+    count = scored[0].settings.reasons.count
+    for _, told in reasons.groupby("customer_id"):
+        assert told["position"].tolist() == list(range(1, len(told) + 1))
+        assert len(told) <= count + 1
+    assert reasons["text"].str.endswith(".").all()
+    assert not reasons["text"].str.contains("nan|None|_", regex=True).any()
+
+
+@pytest.mark.parametrize(
+    ("cohort", "history", "probable"),
+    [("dormant", {"enough", "short"}, True), ("few_order_days", {"short"}, True), ("no_order", {"none"}, False)],
+)
+def test_whoever_is_outside_the_cohort_has_a_row_without_a_level(
+    scored: Done, cohort: str, history: set[str], probable: bool
+) -> None:
+    rows = scored[1].day.scores.loc[lambda frame: frame["cohort"] == cohort]
+    assert len(rows) > 0
+    assert set(rows["level"]) == {"none"}
+    assert set(rows["history"]) <= history
+    assert rows[list(SCORE_NUMBERS)].notna().all(axis=None) == probable
+    assert rows[list(SCORE_NUMBERS)].isna().all(axis=None) != probable
+
+
+def test_what_is_stored_is_what_was_computed(scored: Done) -> None:
+    intake, done = scored
+    with store_of(intake) as store:
+        scores, reasons = store.scores(DAY), store.reasons(DAY)
+    columns = list(SCORE_COLUMNS)
+    pd.testing.assert_frame_equal(scores[columns], done.day.scores[columns], check_exact=True, check_dtype=False)
+    [version] = scores["model_version"].unique()
+    assert version == done.champion.version
+    assert version.startswith("kizashi/1@")
+    assert len(reasons) == len(done.day.reasons) == done.published.reasons
+
+
+def test_a_second_run_finds_the_date_published_and_changes_nothing(company: Company, tmp_path: Path) -> None:
+    out = company.register_at(tmp_path / "out")
+    first = score(company.taken_in(out, DAY))
+    intake = company.taken_in(out, DAY)
+    again = score(intake)
+    assert (first.published.unchanged, again.published.unchanged) == (False, True)
+    assert again.published.run == first.published.run
+    pd.testing.assert_frame_equal(again.day.scores, first.day.scores, check_exact=True)
+    assert runs_in(intake) == {"published": 1}
+
+
+def test_other_data_for_a_published_date_needs_to_be_asked_for(company: Company, tmp_path: Path) -> None:
+    out = company.register_at(tmp_path / "out")
+    first = score(company.taken_in(out, DAY))
+    lines = company.orders()
+    lines.loc[lines["ordered_at"] < pd.Timestamp(2026, 1, 1), "amount"] *= 2
+    data = written(lines, tmp_path / "corrected")
+    company.customers().to_parquet(data / "customers.parquet")
+    intake = company.taken_in(out, DAY, data)
+    with pytest.raises(StoreError, match=r"already published by run score-\w+: input_fingerprint .* --supersede"):
+        score(intake)
+    with store_of(intake) as store:
+        assert set(store.scores(DAY)["run_id"]) == {first.published.run.run_id}
+    replaced = score(intake, supersede=True)
+    assert replaced.published.supersedes == first.published.run.run_id
+    with store_of(intake) as store:
+        assert set(store.scores(DAY)["run_id"]) == {replaced.published.run.run_id}
+    assert runs_in(intake) == {"published": 1, "superseded": 1}
+
+
+def test_a_date_is_scored_the_same_when_its_future_is_deleted(company: Company, scored: Done, tmp_path: Path) -> None:
+    past = visible(company.orders(), DAY)
+    assert len(past) < len(company.orders())
+    data = written(past, tmp_path / "past")
+    company.customers().to_parquet(data / "customers.parquet")
+    intake = company.taken_in(company.register_at(tmp_path / "out"), DAY, data)
+    day = score_day(intake, champion_of(intake.request.out))
+    full = scored[1].day
+    for name in ("snapshots", "scores", "reasons", "funnel"):
+        pd.testing.assert_frame_equal(getattr(day, name), getattr(full, name), check_exact=True, obj=name)
+
+
+def test_the_smallest_change_of_the_past_is_seen(company: Company, scored: Done, tmp_path: Path) -> None:
+    # the comparison above can fail
+    past = visible(company.orders(), DAY)
+    past.loc[past["ordered_at"].idxmax(), "amount"] += 0.01
+    data = written(past, tmp_path / "past")
+    company.customers().to_parquet(data / "customers.parquet")
+    intake = company.taken_in(company.register_at(tmp_path / "out"), DAY, data)
+    day = score_day(intake, champion_of(intake.request.out))
+    assert not day.snapshots.equals(scored[1].day.snapshots)
+
+
+@pytest.mark.parametrize(("as_of", "warns"), [("2026-06-30", True), ("2026-07-01", False), ("2026-07-02", False)])
+def test_a_date_before_the_training_is_scored_with_a_warning(
+    company: Company, tmp_path: Path, as_of: str, warns: bool
+) -> None:
+    intake = company.taken_in(company.register_at(tmp_path / "out"), date.fromisoformat(as_of))
+    if warns:
+        with pytest.warns(ForesightWarning, match=f"known on {TRAINED}, which is after {as_of}"):
+            score(intake)
+    else:
+        score(intake)  # a warning would be an error here
+    assert runs_in(intake) == {"published": 1}
+
+
+def rows_in(out: Path) -> dict[str, int]:
+    """Published runs and the rows that readers see of them, and all rows that there are, whoever wrote them."""
+    queries = {
+        "runs": "SELECT count(*) FROM scoring_run WHERE state = 'published'",
+        "scores": "SELECT count(*) FROM scores",
+        "reasons": "SELECT count(*) FROM reasons",
+        "all_runs": "SELECT count(*) FROM scoring_run",
+        "all_scores": "SELECT count(*) FROM score",
+        "all_reasons": "SELECT count(*) FROM reason",
+    }
+    with closing(sqlite3.connect(out / "kizashi.db", timeout=60)) as con:
+        if not con.execute("SELECT 1 FROM sqlite_master WHERE name = 'reasons'").fetchall():
+            return dict.fromkeys(queries, 0)
+        return {name: con.execute(query).fetchone()[0] for name, query in queries.items()}
+
+
+def test_a_killed_run_leaves_the_date_whole_or_unpublished(company: Company, scored: Done, tmp_path: Path) -> None:
+    out = company.register_at(tmp_path / "out")
+    arguments = ["score", "--data", str(company.data), "--as-of", str(DAY), "--out", str(out)]
+    whole = {"runs": 1, "scores": scored[1].published.customers, "reasons": scored[1].published.reasons}
+    random = np.random.default_rng(7)
+    # what it has said last, and how many seconds later it dies
+    deaths = [("", random.uniform(1, 9)) for _ in range(3)]
+    deaths += [("- features", random.uniform(0, 1)), ("- publishing", random.uniform(0, 0.2))]
+    servers = []
+    try:
+        for stage, seconds in deaths:
+            with started(arguments, tmp_path) as process:
+                servers.append(process.pid)
+                if stage:
+                    next(line for line in process.stderr or () if line.startswith(stage))
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(seconds)
+                process.kill()
+            seen = rows_in(out)
+            assert {name: seen[name] for name in whole} in (whole, dict.fromkeys(whole, 0))
+        last = finished(started(arguments, tmp_path))
+    finally:
+        for server in servers:  # Prefect's have outlived the killed
+            with suppress(ProcessLookupError):
+                killpg(server, signal.SIGKILL)
+    assert (last.code, last.err.count("kizashi:")) == (0, 0), last.err
+    assert rows_in(out) == whole | {f"all_{name}": count for name, count in whole.items()}
