@@ -202,7 +202,7 @@ def test_a_killed_run_leaves_the_date_whole_or_unpublished(company: Company, sco
     whole = {"runs": 1, "scores": scored[1].published.customers, "reasons": scored[1].published.reasons}
     random = np.random.default_rng(7)
     # what it has said last, and how many seconds later it dies
-    deaths = [("", random.uniform(1, 9)) for _ in range(3)]
+    deaths = [("", random.uniform(0.5, 6)) for _ in range(3)]
     deaths += [("- features", random.uniform(0, 1)), ("- publishing", random.uniform(0, 0.2))]
     servers = []
     try:
