@@ -156,7 +156,7 @@ def score(
 
     console.morning(scored, customer_names(intake), limit, intake.settings.project.currency)
     published = scored.published
-    state = "was published already, nothing changed" if published.unchanged else "published"
+    state = "were published already, nothing changed" if published.unchanged else "published"
     console.out.print(
         f"{intake.as_of}: {published.customers:,} scores and {published.reasons:,} reasons {state} "
         f"(run {published.run.run_id}, model {published.run.model_version}).",

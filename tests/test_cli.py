@@ -247,7 +247,7 @@ def test_a_date_is_published_once_and_contradicted_only_on_demand(
     company: Company, trained_place: list[str], run: Run, tmp_path: Path
 ) -> None:
     assert "scores and " in run("score", *trained_place).out
-    assert "was published already, nothing changed" in run("score", *trained_place).out
+    assert "were published already, nothing changed" in run("score", *trained_place).out
     lines = company.orders()
     lines["amount"] *= 3
     data = written(lines, tmp_path / "other")
