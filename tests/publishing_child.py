@@ -165,7 +165,7 @@ def race(url: str, folder: str, *data: str) -> None:
 
 def raced(url: str, folder: Path, name: str, count: int, data: str) -> dict[str, str]:
     def held_back() -> Iterator[pd.DataFrame]:
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + 240
         while len(list(folder.iterdir())) < count:
             if time.monotonic() > give_up:
                 raise RuntimeError("the other publishers did not come")
