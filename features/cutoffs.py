@@ -32,6 +32,9 @@ _SUMS = (
     "listed_amount",
 )
 
+#: What was ordered on a day, before returns and credit notes: SQL over ``order_days``.
+GROSS = "(amount + returned)"
+
 #: A line's margin counts as high from this share of its amount on.
 HIGH_MARGIN_SHARE = 0.35
 

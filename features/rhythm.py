@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from features.cutoffs import GROSS
 from features.registry import Baseline, feature
 
 WINDOWS = (30, 60, 90, 180, 365)
-#: What was ordered, before returns and credit notes.
-GROSS = "(amount + returned)"
 MEDIAN_GAP = "gap_median_days_ever"
 
 #: Gaps of a typical customer that are added to an own history before its regularity is believed.

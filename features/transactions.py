@@ -4,11 +4,10 @@ Each function returns SQL over ``order_days`` (one row per day with its net amou
 `past` is the condition on ``days_ago``. Amounts are in the project's currency.
 """
 
+from features.cutoffs import GROSS
 from features.registry import Baseline, feature, ratio_of
 
 WINDOWS = (30, 90, 180, 365)
-#: What was ordered, before returns and credit notes.
-GROSS = "(amount + returned)"
 #: One usual order: what keeps the ratios of a short history near 1.
 ORDER_VALUE = "greatest(coalesce(order_value_mean_ever, 0), 0)"
 

@@ -83,7 +83,9 @@ def contributions(model: ChurnModel, frame: pd.DataFrame) -> Contributions:
     return Contributions(pd.Series(base, index=frame.index), pd.DataFrame(values, index=frame.index, columns=columns))
 
 
-def reasons(model: ChurnModel, frame: pd.DataFrame, *, count: int, peers: pd.DataFrame) -> pd.DataFrame:
+def reasons(
+    model: ChurnModel, frame: pd.DataFrame, *, count: int, peers: pd.DataFrame, split: Contributions | None = None
+) -> pd.DataFrame:
     """The strongest concepts of each snapshot, those that raise the risk first, and the rest as one row.
 
     Parameters
@@ -94,6 +96,8 @@ def reasons(model: ChurnModel, frame: pd.DataFrame, *, count: int, peers: pd.Dat
         Concepts that are told one by one; the others are summed in a last row ``other``.
     peers
         Snapshots of the same date whose eligible customers give the peer values (medians).
+    split
+        The contributions of `frame`, where the caller has them already.
 
     Returns
     -------
@@ -102,7 +106,7 @@ def reasons(model: ChurnModel, frame: pd.DataFrame, *, count: int, peers: pd.Dat
         ``usual_value``, ``peer_value``, ``contribution`` (log-odds) and ``contribution_points`` (of probability). Per
         customer, base + sum of the contributions = margin, and sigmoid(base) + sum of the points = probability.
     """
-    split = contributions(model, frame)
+    split = contributions(model, frame) if split is None else split
     by_concept, leading = _by_concept(split.values)
     rank = (-np.abs(by_concept)).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
     told = rank < count

@@ -19,7 +19,7 @@ from models.reasons import OTHER
 from pipelines.score import Scored
 from pipelines.story import Story, probabilities
 from pipelines.train import SHOWN_HORIZON
-from serving.wording import cohort_reason, concept_name, level_name, quantity
+from serving.wording import cohort_reason, concept_name, direction_name, level_name, quantity
 
 STYLES = {"red": "bold red", "orange": "dark_orange", "yellow": "yellow", "blue": "blue", "none": "dim"}
 CONDITIONS = {
@@ -189,8 +189,8 @@ def story(told: Story, currency: str) -> None:
     revenue = quantity(score["value_at_risk"], "money", currency=currency)
     out.print(f"No order within: {chances}. Revenue of 12 months: {revenue}.")
     for heading, rows in (
-        ("Goes with a higher risk", told.reasons[told.reasons["contribution"] > 0]),
-        ("Speaks against it", told.reasons[told.reasons["contribution"] <= 0]),
+        (direction_name("raises"), told.reasons[told.reasons["contribution"] > 0]),
+        (direction_name("lowers"), told.reasons[told.reasons["contribution"] <= 0]),
     ):
         if rows.empty:
             continue

@@ -20,7 +20,7 @@ from pipelines.intake import Intake, run_id
 from pipelines.settings import database_url, tracking_folder
 from serving.records import REASON_COLUMNS, SCORE_COLUMNS, Published, ScoringRun
 from serving.store import Store
-from serving.wording import ReasonFacts, reason_text
+from serving.wording import ReasonFacts, reason_text, rest_text
 
 ENOUGH_ORDER_DAYS = 3
 
@@ -159,9 +159,9 @@ def _of_cohort(model: ChurnModel, snapshots: pd.DataFrame, count: int) -> tuple[
     """Scores and reasons of the customers who are warned about, by the champion."""
     here = snapshots[snapshots["cohort"] == ELIGIBLE]
     scored = model.score(here)
-    told = why.reasons(model, here, count=count, peers=snapshots)
-    base = scored["margin"] - told.groupby("customer_id")["contribution"].sum().reindex(here["customer_id"]).to_numpy()
-    return _rows(here, scored.assign(base_margin=base)), told
+    split = why.contributions(model, here)
+    told = why.reasons(model, here, count=count, peers=snapshots, split=split)
+    return _rows(here, scored.assign(base_margin=split.base)), told
 
 
 def _outside_cohort(model: ChurnModel, snapshots: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -224,7 +224,7 @@ def _sentences(told: pd.DataFrame, snapshots: pd.DataFrame, as_of: date, currenc
 def sentence(reason: dict, facts: dict, as_of: date, currency: str) -> str:
     """One reason as an English sentence."""
     if reason["feature"] == why.OTHER:
-        return "Everything else taken together."
+        return rest_text()
     since = facts["days_since_last_order"]
     return reason_text(
         ReasonFacts(

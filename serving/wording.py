@@ -110,6 +110,11 @@ def direction(reason: ReasonFacts) -> Literal["raises", "lowers"]:
     return "raises" if reason.contribution > 0 else "lowers"
 
 
+def rest_text(locale: str = "en") -> str:
+    """The sentence of all reasons that are not told one by one."""
+    return language(locale).words(names.REST)
+
+
 def direction_name(code: str, locale: str = "en") -> str:
     """The heading of the reasons of one direction: "Goes with a higher risk"."""
     return _name("direction", names.DIRECTIONS, code, locale)

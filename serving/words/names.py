@@ -34,6 +34,10 @@ LEVELS: dict[str, str] = {
     "orange": text("Orange"),
     "red": text("Red"),
 }
+
+#: The sentence of all reasons that are not told one by one.
+REST = text("Everything else taken together.")
+
 DIRECTIONS: dict[str, str] = {
     "raises": text("Goes with a higher risk"),
     "lowers": text("Goes with a lower risk"),
