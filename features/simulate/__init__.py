@@ -1,4 +1,4 @@
-"""A small world with known truth: who leaves, when, why, and what could be seen before.
+"""A company with known truth: who leaves, when, why, and what could be seen before in every table of the contract.
 
 The demonstration, the tests and the benchmarks run on it, without a network or a file. Its numbers are
 assumptions about trade between companies in general, fitted to no company and to no model.

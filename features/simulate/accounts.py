@@ -1,17 +1,18 @@
 """What is usual for each customer of the simulated world."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logit
 
+from features.simulate.arrays import Booleans, Floats, Integers, Span
 from features.simulate.presets import Preset
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Booleans = npt.NDArray[np.bool_]
+from features.simulate.signals import SIGNALS, Signal
 
 LINES_PER_CLASS = 8  # product lines with a high margin, and as many with a low one
+CUSTOMERS_PER_OWNER = 40  # a usual portfolio of a sales person
 
 
 @dataclass(frozen=True)
@@ -19,19 +20,39 @@ class Industry:
     """A segment with its own season: log amplitude, and the day of the year on which most is ordered."""
 
     name: str
+    sector: str
     share: float
     season: float
     peak_day: float
 
 
-INDUSTRIES = (
-    Industry("machinery", 0.22, 0.10, 75),
-    Industry("electronics", 0.20, 0.15, 290),
-    Industry("retail supply", 0.18, 0.40, 315),
-    Industry("construction", 0.15, 0.30, 150),
-    Industry("food processing", 0.13, 0.25, 330),
-    Industry("chemicals", 0.12, 0.08, 60),
+@dataclass(frozen=True)
+class Sector:
+    """A kind of trade: how many of its customers order for projects, and how regular the others are.
+
+    `regularity` are the shares of the Erlang shapes in `Preset.regularity`.
+    """
+
+    name: str
+    project_share: float
+    regularity: tuple[float, float, float, float]
+
+
+SECTORS = (
+    Sector("wholesale", 0.06, (0.40, 0.30, 0.20, 0.10)),
+    Sector("fmcg", 0.0, (0.25, 0.30, 0.25, 0.20)),
+    Sector("industrial", 0.20, (0.50, 0.30, 0.15, 0.05)),
 )
+INDUSTRIES = (
+    Industry("retail supply", "wholesale", 0.18, 0.40, 315),
+    Industry("construction supply", "wholesale", 0.15, 0.30, 150),
+    Industry("electrical supply", "wholesale", 0.12, 0.15, 290),
+    Industry("food and drink", "fmcg", 0.15, 0.25, 330),
+    Industry("care products", "fmcg", 0.10, 0.15, 120),
+    Industry("machinery", "industrial", 0.18, 0.10, 75),
+    Industry("chemicals", "industrial", 0.12, 0.08, 60),
+)
+SECTOR_OF = np.array([[sector.name for sector in SECTORS].index(industry.sector) for industry in INDUSTRIES])
 REGIONS = (  # name, script of the names there, share
     ("Kanto", "japanese", 0.20),
     ("Kansai", "japanese", 0.15),
@@ -43,35 +64,20 @@ REGIONS = (  # name, script of the names there, share
 
 
 @dataclass(frozen=True)
-class Span:
-    """The simulated history: day 0 begins at midnight of `start`; the extract is taken `days` days later."""
-
-    start: np.datetime64
-    days: int
-
-    def dates(self, days: Integers) -> npt.NDArray[np.datetime64]:
-        """The midnights of day numbers, in microseconds."""
-        return (self.start + days.astype("timedelta64[D]")).astype("datetime64[us]")
-
-
-@dataclass(frozen=True)
 class Accounts:
     """What is usual for each customer: one entry per customer in every array."""
 
     customer_id: npt.NDArray[np.object_]
     region: Integers  # index into REGIONS
     industry: Integers  # index into INDUSTRIES
+    owner: Integers  # number of the first sales person, 0 to people - 1
     since_day: Integers  # day number of the start of the relationship, negative if before the history
     proneness: Floats  # multiplies the hazards of leaving, mean 1
-    orders_per_year: Floats
     regularity: Integers  # Erlang shape of the gaps
     season: Floats  # log amplitude of its own season
     peak_day: Floats  # day of the year of its highest demand
     project: Booleans
-    line_amount: Floats  # median net amount of a line
-    extra_lines: Floats  # mean lines beyond the first
-    high_share: Floats  # chance that a line is of a high-margin product
-    discount: Floats  # usual discount
+    usual: Mapping[str, Floats]  # by signal, on the scale of its family
     breadth: Integers  # (customers, 2) product lines bought with a high, with a low margin
     assortment: Integers  # (customers, 2, LINES_PER_CLASS) product lines in order of liking
     favourite: Integers  # (customers, 2 * LINES_PER_CLASS) offset of the favourite product in each line
@@ -80,37 +86,71 @@ class Accounts:
         """Number of customers."""
         return len(self.customer_id)
 
+    @property
+    def sector(self) -> Integers:
+        """Index into SECTORS per customer."""
+        return SECTOR_OF[self.industry]
+
+    @property
+    def orders_per_year(self) -> Floats:
+        """Usual orders per year."""
+        return np.exp(self.usual["orders"])
+
+    @property
+    def people(self) -> int:
+        """Number of sales people at the start."""
+        return int(self.owner.max()) + 1
+
 
 def draw_accounts(count: int, preset: Preset, span: Span, rng: np.random.Generator) -> Accounts:
     """`count` customers, partly there from the start and partly won later, in no order of any meaning."""
     industry = rng.choice(len(INDUSTRIES), size=count, p=[industry.share for industry in INDUSTRIES])
     region = rng.choice(len(REGIONS), size=count, p=[share for _, _, share in REGIONS])
-    rate = preset.orders_per_year * np.exp(preset.rate_spread * rng.standard_normal(count))
-    spread = preset.loss_spread
+    sector = SECTOR_OF[industry]
+    usual = {signal.name: _usual(signal, sector, preset, rng) for signal in SIGNALS.values()}
+    usual["orders"] = np.log(np.clip(np.exp(usual["orders"]), preset.fewest_orders, preset.most_orders))
+    shares = np.cumsum([sector.regularity for sector in SECTORS], axis=1)[sector]
+    regularity = np.array(preset.regularity)[(rng.random(count)[:, None] > shares[:, :-1]).sum(axis=1)]
     season = np.array([industry.season for industry in INDUSTRIES])[industry]
     peak = np.array([industry.peak_day for industry in INDUSTRIES])[industry]
-    share, sd = preset.high_margin_share, preset.high_margin_spread
-    weight = share * (1 - share) / sd**2 - 1  # a beta distribution by its mean and standard deviation
+    spread = preset.loss_spread
     liking = rng.gumbel(size=(count, 2, LINES_PER_CLASS)) - np.log(np.arange(1, LINES_PER_CLASS + 1))
+    project = np.array([sector.project_share for sector in SECTORS])[sector] * preset.projects
     return Accounts(
         customer_id=np.array([f"C{number:05d}" for number in range(1, count + 1)], dtype=object),
         region=region,
         industry=industry,
+        owner=_owners(region, rng),
         since_day=_since(count, preset, span, rng),
         proneness=np.exp(spread * rng.standard_normal(count) - spread**2 / 2),
-        orders_per_year=np.clip(rate, preset.fewest_orders, preset.most_orders),
-        regularity=rng.choice(preset.regularity, size=count, p=preset.regularity_shares),
+        regularity=regularity,
         season=preset.season * season * rng.uniform(0.5, 1.5, count),
         peak_day=peak + 15 * rng.standard_normal(count),
-        project=rng.random(count) < preset.project_share,
-        line_amount=preset.line_amount * np.exp(preset.customer_size_spread * rng.standard_normal(count)),
-        extra_lines=preset.extra_lines * np.exp(preset.extra_lines_spread * rng.standard_normal(count)),
-        high_share=rng.beta(share * weight, (1 - share) * weight, count),
-        discount=rng.beta(4.0, 4.0 / preset.discount - 4.0, count),
+        project=rng.random(count) < project,
+        usual=usual,
         breadth=1 + rng.binomial(LINES_PER_CLASS - 1, rng.beta(2, 3, count)[:, None], (count, 2)),
         assortment=np.argsort(-liking, axis=2),
         favourite=rng.integers(0, 1000, (count, 2 * LINES_PER_CLASS)),
     )
+
+
+def _usual(signal: Signal, sector: Integers, preset: Preset, rng: np.random.Generator) -> Floats:
+    """The usual level of each customer, on the scale of the signal's family."""
+    middle = {"value": float, "share": logit}.get(signal.family, np.log)(signal.usual)
+    own = preset.spread * signal.spread * rng.standard_normal(len(sector))
+    return middle + np.array(signal.sectors)[sector] + own
+
+
+def _owners(region: Integers, rng: np.random.Generator) -> Integers:
+    """Sales people by number; nobody sells in two regions."""
+    owner = np.zeros(len(region), dtype=np.int64)
+    before = 0
+    for number in range(len(REGIONS)):
+        here = np.flatnonzero(region == number)
+        people = max(1, round(len(here) / CUSTOMERS_PER_OWNER)) if len(here) else 0
+        owner[here] = before + rng.integers(0, max(people, 1), len(here))
+        before += people
+    return owner
 
 
 def _since(count: int, preset: Preset, span: Span, rng: np.random.Generator) -> Integers:

@@ -5,13 +5,17 @@ start <= day < end, so that a customer lost on a day places no order on it.
 """
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.simulate.accounts import Accounts, Booleans, Floats, Integers, Span
-from features.simulate.presets import DRIVERS, Preset
+from features.simulate.accounts import Accounts
+from features.simulate.arrays import WEEK, Floats, Integers, Span
+from features.simulate.causes import Causes, onset
+from features.simulate.presets import Preset
+from features.simulate.signals import DRIVERS
 
 STAGES = ("healthy", "cooling", "comparison", "decision", "lost")
 HEALTHY, COOLING, COMPARISON, DECISION, LOST = range(5)
@@ -20,9 +24,9 @@ FORWARD = np.array([COOLING, COMPARISON, DECISION, LOST, LOST])
 INSTEAD = np.array([LOST, HEALTHY, HEALTHY, LOST, HEALTHY])
 # By stage: how far a customer has turned away at its start and at its end (1 = at the loss), and the same for
 # how much other offers are compared. Within a stage both move in a straight line: no jump gives a stage away.
-TURNED_AWAY = np.array([[0.0, 0.0], [0.0, 0.5], [0.5, 0.85], [0.85, 1.0], [0.0, 0.0]])
-COMPARING = np.array([[0.0, 0.0], [0.0, 0.0], [0.0, 0.8], [0.8, 1.0], [0.0, 0.0]])
-RUN_IN_DAYS = 365  # lives start a year before the history, which then opens on customers in every stage
+TURNED_AWAY = np.array([[0.0, 0.0], [0.0, 0.5], [0.5, 0.85], [0.85, 1.0], [1.0, 1.0]])
+COMPARING = np.array([[0.0, 0.0], [0.0, 0.0], [0.0, 0.8], [0.8, 1.0], [1.0, 1.0]])
+RUN_IN_WEEKS = 53  # lives start a year before the history, which then opens on customers in every stage
 RETURN_SHAPE = 2.0  # gamma shape of the absence of those who come back: hardly ever within weeks
 NEVER = 1_000_000  # end of a stage that does not end
 
@@ -47,62 +51,104 @@ class Lives:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """All that is settled before any table is drawn; every table of the world is a function of it."""
+class Hazards:
+    """How likely the healthy are to begin to cool, and to leave without a symptom.
 
-    accounts: Accounts
-    lives: Lives
-    preset: Preset
-    span: Span
+    Weeks count from `RUN_IN_WEEKS` before the history. A stage's clock is in days from the start of the history.
+    """
+
+    cooling: npt.NDArray[np.float32]  # (customers, weeks, drivers) yearly hazard
+    sudden: Floats  # (customers, weeks) yearly hazard
+    total: Floats  # (customers, weeks + 1) cumulated from the run-in on
+
+    @property
+    def weeks(self) -> int:
+        """Weeks of the run-in and the history."""
+        return self.sudden.shape[1]
+
+    def week(self, day: Integers) -> Integers:
+        """The week in which each day lies; the first or last one for days outside."""
+        return np.clip(day // WEEK + RUN_IN_WEEKS, 0, self.weeks - 1)
+
+    def healthy_until(self, account: Integers, start: Integers, waited: Floats) -> Floats:
+        """The moment (in days) at which each account's hazard since `start` adds up to `waited`; else NEVER."""
+        at = start / WEEK + RUN_IN_WEEKS
+        whole = np.minimum(at.astype(np.int64), self.weeks - 1)
+        before = self.total[account, whole]
+        target = before + (at - whole) * (self.total[account, whole + 1] - before) + waited
+        low, high = whole, np.full(len(account), self.weeks)
+        while (high - low > 1).any():
+            middle = (low + high) // 2
+            reached = self.total[account, middle] > target
+            low, high = np.where(reached, low, middle), np.where(reached, middle, high)
+        level = self.total[account, low]
+        part = (target - level) / np.maximum(self.total[account, low + 1] - level, 1e-300)
+        return np.where(target < self.total[account, -1], (low + part - RUN_IN_WEEKS) * WEEK, NEVER)
 
 
-@dataclass(frozen=True)
-class Mood:
-    """Daily state of some customers, arrays of shape (customers, days)."""
+def draw_hazards(accounts: Accounts, causes: Causes, preset: Preset, span: Span) -> Hazards:
+    """The hazards that the causes, the proneness of each customer and the change of the times make."""
+    cooling, sudden = preset.hazards
+    weeks = RUN_IN_WEEKS + span.weeks
+    times = np.where(np.arange(weeks) * WEEK >= span.days - 365.25 + RUN_IN_WEEKS * WEEK, preset.late_loss, 1.0)
+    relative = np.empty((len(accounts), weeks, len(DRIVERS)), dtype=np.float32)
+    relative[:, :RUN_IN_WEEKS] = [driver.share for driver in DRIVERS]
+    relative[:, RUN_IN_WEEKS:] = onset(causes, len(accounts), preset, span)
+    own = accounts.proneness[:, None] * times
+    relative *= (cooling * own)[:, :, None].astype(np.float32)
+    by_week = sudden * own
+    total = np.zeros((len(accounts), weeks + 1))
+    np.cumsum((relative.sum(axis=2) + by_week) * WEEK / 365.25, axis=1, out=total[:, 1:])
+    return Hazards(relative, by_week, total)
 
-    active: Booleans  # a customer on that day: after its start, and not lost
-    turned_away: Floats  # 0 in health, rising to the depth of the episode at the loss
-    comparing: Floats  # likewise, only from the comparison on
-    driver: npt.NDArray[np.int8]  # index into DRIVERS, meaningful where turned_away > 0
 
-
-def draw_lives(accounts: Accounts, preset: Preset, span: Span, rng: np.random.Generator) -> Lives:
+def draw_lives(accounts: Accounts, hazards: Hazards, preset: Preset, span: Span, rng: np.random.Generator) -> Lives:
     """The stages of every customer until the end of the history; nobody was lost before it began."""
-    birth = np.maximum(accounts.since_day, -RUN_IN_DAYS)
+    birth = np.maximum(accounts.since_day, -RUN_IN_WEEKS * WEEK)
     pending = np.arange(len(accounts))
     kept: list[pd.DataFrame] = []
     while pending.size:
-        drawn = _chains(pending, birth[pending], accounts.proneness[pending], preset, span, rng)
+        now = opening(pending, HEALTHY, birth[pending])
+        drawn = live_on(now, hazards, preset, span, rng)
         gone = drawn.loc[(drawn["stage"] == LOST) & (drawn["start"] <= 0), "account"].unique()
         kept.append(drawn[~drawn["account"].isin(gone)])
         pending = np.sort(gone)
-    whole = pd.concat(kept).sort_values(["account", "start"], kind="stable")
-    return Lives(**{name: whole[name].to_numpy() for name in whole.columns})
+    return lives_of(pd.concat(kept))
 
 
-def _chains(
-    who: Integers, birth: Integers, proneness: Floats, preset: Preset, span: Span, rng: np.random.Generator
-) -> pd.DataFrame:
-    """Episodes of the customers `who`, one step of all chains at a time."""
-    now = {
-        "account": who,
-        "stage": np.full(len(who), HEALTHY),
-        "start": birth,
-        "driver": np.full(len(who), -1),
-        "depth": np.ones(len(who)),
-        "onset": birth,
+def lives_of(episodes: pd.DataFrame) -> Lives:
+    """Episodes in any order as lives."""
+    whole = episodes.sort_values(["account", "start"], kind="stable")
+    return Lives(**{field.name: whole[field.name].to_numpy() for field in fields(Lives)})
+
+
+def opening(account: Integers, stage: int, start: Integers) -> dict[str, npt.NDArray[np.generic]]:
+    """Episodes that begin, without a driver and of usual depth."""
+    return {
+        "account": account,
+        "stage": np.full(len(account), stage),
+        "start": start,
+        "driver": np.full(len(account), -1),
+        "depth": np.ones(len(account)),
+        "onset": start,
     }
+
+
+def live_on(
+    now: dict[str, npt.NDArray[Any]], hazards: Hazards, preset: Preset, span: Span, rng: np.random.Generator
+) -> pd.DataFrame:
+    """The given episodes and all that follow, one step of all chains at a time."""
     steps: list[pd.DataFrame] = []
     while now["account"].size:
-        stage, start = now["stage"], now["start"]
-        end, following = _leave(stage, start, proneness, preset, span, rng)
+        account, stage = now["account"], now["stage"]
+        end, following = _leave(now, hazards, preset, rng)
         steps.append(pd.DataFrame({**now, "end": end}))
         begins = following == COOLING
         unseen = (following == HEALTHY) | ((stage == HEALTHY) & (following == LOST))
-        driver = rng.choice(len(DRIVERS), size=len(stage), p=[driver.share for driver in DRIVERS])
+        driver = _drivers(hazards, account, end, rng)
         depth = rng.gamma(preset.depth_shape, 1 / preset.depth_shape, len(stage))
         after = {
-            "account": now["account"],
+            "account": account,
             "stage": following,
             "start": end,
             "driver": np.select([begins, unseen], [driver, -1], now["driver"]),
@@ -111,121 +157,38 @@ def _chains(
         }
         goes_on = end < span.days
         now = {name: values[goes_on] for name, values in after.items()}
-        proneness = proneness[goes_on]
     return pd.concat(steps, ignore_index=True)
 
 
 def _leave(
-    stage: Integers, start: Integers, proneness: Floats, preset: Preset, span: Span, rng: np.random.Generator
+    now: dict[str, npt.NDArray[Any]], hazards: Hazards, preset: Preset, rng: np.random.Generator
 ) -> tuple[Integers, Integers]:
     """When each current stage ends, and the stage after it."""
-    cooling, sudden = preset.hazards
-    by_chance = sudden / (cooling + sudden)
-    instead = np.array([by_chance, preset.cooling_recovers, preset.comparison_recovers, 0, preset.returns])
-    lengths = [0.0, preset.cooling_days, preset.comparison_days, preset.decision_days, preset.return_days]
-    mean = np.array(lengths)
-    shape = np.array([1.0, preset.stage_shape, preset.stage_shape, preset.stage_shape, RETURN_SHAPE])
-    turns = rng.random(len(stage)) < instead[stage]
+    account, stage, start = now["account"], now["stage"], now["start"]
+    mean, shape, instead = stage_laws(preset)
     end = start + rng.gamma(shape[stage], mean[stage] / shape[stage])
-    # Health ends after an exponential time of the hazard clock, which may run faster in the last year.
-    clock_days = np.array([-NEVER, span.days - 365.25, NEVER])
-    clock = clock_days[1] + (clock_days - clock_days[1]) * np.array([1.0, 1.0, preset.late_loss])
-    waited = rng.exponential(365.25 / (cooling + sudden), len(stage)) / proneness
-    healthy_end = np.interp(np.interp(start, clock_days, clock) + waited, clock, clock_days)
+    chance = rng.random(len(stage))
+    healthy_end = hazards.healthy_until(account, start, rng.exponential(size=len(stage)))
     end = np.where(stage == HEALTHY, healthy_end, end)
-    end = np.where((stage == LOST) & ~turns, NEVER, np.maximum(np.ceil(end), start + 1))
+    week = hazards.week(np.minimum(end, NEVER).astype(np.int64))
+    sudden = hazards.sudden[account, week]
+    by_chance = sudden / np.maximum(hazards.cooling[account, week].sum(axis=1) + sudden, 1e-300)
+    turns = chance < np.where(stage == HEALTHY, by_chance, instead[stage])
+    end = np.where((stage == LOST) & ~turns, NEVER, np.minimum(np.maximum(np.ceil(end), start + 1), NEVER))
     return end.astype(np.int64), np.where(turns, INSTEAD[stage], FORWARD[stage])
 
 
-def moods(scene: Scene, first: int, last: int) -> Mood:
-    """The daily state of the customers `first` <= number < `last`."""
-    lives, span, since_day = scene.lives.of(first, last), scene.span, scene.accounts.since_day[first:last]
-    shape = (len(since_day), span.days)
-    active = np.arange(span.days) >= since_day[:, None]
-    turned_away, comparing = np.zeros(shape), np.zeros(shape)
-    driver = np.zeros(shape, dtype=np.int8)
+def stage_laws(preset: Preset) -> tuple[Floats, Floats, Floats]:
+    """By stage: mean days and gamma shape of its length, and the chance that it leads to `INSTEAD`.
 
-    past = _recoveries(lives)
-    row, day, part = _every_day(lives.end[past], lives.end[past] + int(scene.preset.fade_days), span)
-    row = past[row]
-    cell = (lives.account[row], day)
-    turned_away[cell] = lives.depth[row] * TURNED_AWAY[lives.stage[row], 1] * (1 - part)
-    comparing[cell] = lives.depth[row] * COMPARING[lives.stage[row], 1] * (1 - part)
-    driver[cell] = lives.driver[row]
-
-    unwell = np.flatnonzero(lives.stage != HEALTHY)
-    row, day, part = _every_day(lives.start[unwell], lives.end[unwell], span)
-    row = unwell[row]
-    cell = (lives.account[row], day)
-    for state, knots in ((turned_away, TURNED_AWAY), (comparing, COMPARING)):
-        at_start, at_end = knots[lives.stage[row]].T
-        # A new cooling may begin before the traces of the last one are gone: the deeper of the two shows.
-        state[cell] = np.maximum(state[cell], lives.depth[row] * (at_start + (at_end - at_start) * part))
-    driver[cell] = lives.driver[row]
-    active[cell] &= lives.stage[row] != LOST
-    return Mood(active, turned_away, comparing, driver)
-
-
-def _recoveries(lives: Lives) -> Integers:
-    """Row numbers of the coolings and comparisons after which the customer was healthy again."""
-    unwell = (lives.stage[:-1] == COOLING) | (lives.stage[:-1] == COMPARISON)
-    back = unwell & (lives.stage[1:] == HEALTHY) & (lives.account[:-1] == lives.account[1:])
-    return np.flatnonzero(back)
-
-
-def _every_day(start: Integers, end: Integers, span: Span) -> tuple[Integers, Integers, Floats]:
-    """One entry per day of each episode inside the history: its row, the day, the part of it that is over."""
-    first, last = np.clip(start, 0, span.days), np.clip(end, 0, span.days)
-    length = last - first
-    row = np.repeat(np.arange(len(start)), length)
-    day = np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length) + first[row]
-    return row, day, (day - start[row]) / (end - start)[row]
-
-
-def truth_of_stages(scene: Scene) -> pd.DataFrame:
-    """Stage episodes with dates: `customer_id, stage, starts_at, ends_at, driver, depth`.
-
-    `ends_at` is missing for a stage that lasts beyond the extract, `driver` where no cause was at work
-    (health, sudden loss). A stage that was over before the history is left out.
+    Health has no such law: its length and what follows come from the hazards.
     """
-    lives, span = scene.lives, scene.span
-    seen = (lives.end > 0) & (lives.start < span.days)
-    names = np.array([driver.name for driver in DRIVERS] + [None], dtype=object)
-    return pd.DataFrame(
-        {
-            "customer_id": scene.accounts.customer_id[lives.account[seen]],
-            "stage": np.array(STAGES, dtype=object)[lives.stage[seen]],
-            "starts_at": span.dates(lives.start[seen]),
-            "ends_at": _known_by_the_end(lives.end[seen], span),
-            "driver": pd.array(names[lives.driver[seen]], dtype="str"),
-            "depth": lives.depth[seen],
-        }
-    )
+    mean = np.array([1.0, preset.cooling_days, preset.comparison_days, preset.decision_days, preset.return_days])
+    shape = np.array([1.0, preset.stage_shape, preset.stage_shape, preset.stage_shape, RETURN_SHAPE])
+    return mean, shape, np.array([0.0, preset.cooling_recovers, preset.comparison_recovers, 0.0, preset.returns])
 
 
-def truth_of_losses(scene: Scene) -> pd.DataFrame:
-    """Losses inside the history: `customer_id, lost_at, returned_at, symptomatic, driver, cooling_at`.
-
-    From `lost_at` (a midnight) to `returned_at` (missing if not by the extract) the customer orders nothing.
-    `cooling_at` is when the cooling began that led to the loss; for a sudden loss it is missing and
-    `symptomatic` is false.
-    """
-    lives, span = scene.lives, scene.span
-    lost = (lives.stage == LOST) & (lives.start < span.days)
-    names = np.array([driver.name for driver in DRIVERS] + [None], dtype=object)
-    symptomatic = lives.driver[lost] >= 0
-    return pd.DataFrame(
-        {
-            "customer_id": pd.array(scene.accounts.customer_id[lives.account[lost]], dtype="str"),
-            "lost_at": span.dates(lives.start[lost]),
-            "returned_at": _known_by_the_end(lives.end[lost], span),
-            "symptomatic": symptomatic,
-            "driver": pd.array(names[lives.driver[lost]], dtype="str"),
-            "cooling_at": np.where(symptomatic, span.dates(lives.onset[lost]), np.datetime64("NaT", "us")),
-        }
-    )
-
-
-def _known_by_the_end(days: Integers, span: Span) -> npt.NDArray[np.datetime64]:
-    """The midnights of day numbers; missing for those after the extract."""
-    return np.where(days < span.days, span.dates(np.minimum(days, span.days)), np.datetime64("NaT", "us"))
+def _drivers(hazards: Hazards, account: Integers, day: Integers, rng: np.random.Generator) -> Integers:
+    """What drives a cooling that begins on each day: a cause at work makes its own driver the likelier."""
+    share = np.cumsum(hazards.cooling[account, hazards.week(day)], axis=1)
+    return (rng.random(len(day))[:, None] * share[:, -1:] >= share[:, :-1]).sum(axis=1)
