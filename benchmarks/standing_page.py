@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.standing_given import Cost
+from benchmarks.standing_truth import ORACLES
 from models.folds import CHAMPION
 from pipelines.intake import Intake
 
 #: One contestant's line of the standing table.
 Row = Mapping[Any, Any]
 
+#: The champion with the probability that its levels go by, where warnings are judged.
+OWN_WINDOW = "champion_own_window"
 #: What a reader sees instead of a contestant's name in the code; 1 and 2 point to the notes.
 NAMES = {
     "days_since_last_order": "rule: days since last order ¹",
@@ -28,14 +32,19 @@ NAMES = {
     "lightgbm": "LightGBM on all matured slices",
     "blend": "mean of LightGBM and label-free",
     CHAMPION: "**champion**",
+    OWN_WINDOW: "champion, by the customer's own window",
+    "random": "random",
+    "particle_filter": "oracle: particle filter ³",
+    "latent_state": "oracle: latent state ³",
 }
 DATA = {"online-retail-ii": "Online Retail II (UCI, doi 10.24432/C5CG6D; real orders of a UK gift wholesaler)"}
+ROLLING = "rolling origin; the model of a cutoff has learnt only from outcomes that had matured by it"
 DISTRIBUTIONS = ("kizashi", "lightgbm", "scikit-learn", "pandas", "duckdb")
 
 #: Column of the standing table, heading, decimals.
 RANKING = (
     ("roc_auc", "AUC", 3),
-    ("roc_auc_lead", "champion's lead in AUC", 4),
+    ("roc_auc_lead", "{subject}'s lead in AUC", 4),
     ("average_precision", "AP", 3),
     ("top_decile_lift", "lift, top 10 %", 2),
     ("precision_at_capacity", "precision at {capacity}", 3),
@@ -43,17 +52,22 @@ RANKING = (
 )
 CALIBRATION = (
     ("brier", "Brier", 3),
-    ("brier_lead", "champion minus it", 4),
+    ("brier_lead", "{subject} minus it", 4),
     ("log_loss", "log loss", 3),
     ("ece", "ECE", 3),
     ("calibration_slope", "slope", 2),
     ("calibration_intercept", "intercept", 2),
 )
 SHORT = (RANKING[0], RANKING[1], RANKING[2], RANKING[3], CALIBRATION[0], CALIBRATION[1], CALIBRATION[3])
+SKILL = (("roc_auc", "AUC", 3), ("log_loss", "log loss", 3), ("brier", "Brier", 3))
 GROUPED = (RANKING[0], RANKING[2], RANKING[3], CALIBRATION[0], CALIBRATION[3])
 #: Column of the standing table, its name in a sentence, and how good a value is: the higher, the better.
 JUDGEMENT: tuple[tuple[str, str, Callable[[float], float]], ...] = (
-    *((name, heading.format(capacity="capacity"), float) for name, heading, _ in RANKING if "lead" not in name),
+    *(
+        (name, heading.format(capacity="capacity", subject=""), float)
+        for name, heading, _ in RANKING
+        if "lead" not in name
+    ),
     ("brier", "Brier score", lambda value: -value),
     ("log_loss", "log loss", lambda value: -value),
     ("ece", "ECE", lambda value: -value),
@@ -70,14 +84,16 @@ class Context:
     eligible: str
     command: str
     versions: str
+    split: str = ROLLING
 
 
 @dataclass(frozen=True)
 class Block:
     """All contestants on one set of customers and one outcome, best AUC first.
 
-    `table` is that of :func:`models.evaluation.standing_table` with ``roc_auc_lead``, ``brier_lead`` (the champion's
-    figure minus the contestant's) and their ``_low`` and ``_high``.
+    `table` is that of :func:`models.evaluation.standing_table` with ``roc_auc_lead``, ``brier_lead`` (the figure of
+    `subject`, usually the champion, minus the contestant's) and their ``_low`` and ``_high``; `skill` that of
+    :func:`models.evaluation.achievable_share`, without rows where there is no oracle.
     """
 
     letter: str
@@ -85,6 +101,8 @@ class Block:
     outcome: str
     cutoffs: tuple[date, ...]
     table: pd.DataFrame
+    subject: str = CHAMPION
+    skill: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def title(self) -> str:
@@ -94,30 +112,34 @@ class Block:
     def scope(self) -> str:
         """Who and when, how many, how often: the line without which no figure stands."""
         first = self.table.iloc[0]
-        months = f"{len(self.cutoffs)} monthly cutoffs, {self.cutoffs[0]} to {self.cutoffs[-1]}"
-        when = months if len(self.cutoffs) > 1 else f"one cutoff, {self.cutoffs[0]}"
+        apart = [(later - day).days for day, later in zip(self.cutoffs, self.cutoffs[1:], strict=False)]
+        monthly = "monthly " if all(28 <= days <= 31 for days in apart) else ""
+        several = f"{len(self.cutoffs)} {monthly}cutoffs, {self.cutoffs[0]} to {self.cutoffs[-1]}"
+        when = several if len(self.cutoffs) > 1 else f"one cutoff, {self.cutoffs[0]}"
         return (
             f"Eligible: {self.eligible}. {when}. {first['n']:,} predictions of {first['n_customers']:,} customers, "
             f"base rate {first['base_rate']:.3f}."
         )
 
     def verdict(self, shown: Sequence[tuple[str, str, int]]) -> str:
-        """Whom the champion beats, ties with and loses to by the intervals of the differences.
+        """Whom the subject beats, ties with and loses to by the intervals of the differences.
 
         Then the figures among those `shown` in which another contestant has the better value, whatever the intervals.
         """
-        others = self.table[self.table["contestant"] != CHAMPION]
-        auc = _verdict("AUC", others, lambda row: (row["roc_auc_lead_low"], row["roc_auc_lead_high"]))
+        others, who = self.table[self.table["contestant"] != self.subject], _the(self.subject)
+        auc = _verdict("AUC", who, others, lambda row: (row["roc_auc_lead_low"], row["roc_auc_lead_high"]))
         # Of a Brier score, the lower is the better.
-        brier = _verdict("Brier score", others, lambda row: (-row["brier_lead_high"], -row["brier_lead_low"]))
+        brier = _verdict("Brier score", who, others, lambda row: (-row["brier_lead_high"], -row["brier_lead_low"]))
         return " ".join([auc, brier, *self._better_elsewhere({name for name, _, _ in shown})])
 
     def _better_elsewhere(self, shown: set[str]) -> list[str]:
         found = []
         for name, words, goodness in JUDGEMENT:
-            value = {row["contestant"]: goodness(row[name]) for row in self.table.to_dict("records")}
-            best = max(value, key=lambda who: value[who])
-            if name in shown and value[best] > value[CHAMPION]:
+            value = {row["contestant"]: goodness(row[name]) for row in self.table.to_dict("records") if name in shown}
+            # An oracle is better by its making, and a figure that somebody does not have says nothing of who is best.
+            value = {who: one for who, one in value.items() if who not in ORACLES and np.isfinite(one)}
+            best = max(value, key=lambda who: value[who], default=self.subject)
+            if value.get(best, np.nan) > value.get(self.subject, np.nan):
                 found.append(f"{words} ({plain(best)})")
         return [f"Best value with another contestant, whatever the interval: {'; '.join(found)}."] if found else []
 
@@ -133,9 +155,17 @@ class Page:
     deciles: pd.DataFrame
     capacity: int
     repeats: int
+    by_segment: pd.DataFrame = field(default_factory=pd.DataFrame)
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    rows: str = ""
+
+    @property
+    def subject(self) -> str:
+        """The contestant whose lead over the others is given."""
+        return self.blocks[0].subject
 
 
-def context_of(intake: Intake, layout: str, command: str) -> Context:
+def context_of(intake: Intake, layout: str, command: str, split: str = ROLLING) -> Context:
     """The common facts of a report on an intake."""
     cohort, data = intake.cohort(), intake.request.data
     name = DATA.get(layout) or (data if "://" in data else Path(data).name)
@@ -146,34 +176,44 @@ def context_of(intake: Intake, layout: str, command: str) -> Context:
         f"at least {cohort.min_order_days} order days, last order at most {cohort.max_days_since_last_order} days old",
         command,
         f"{versions}, Python {platform.python_version()}",
+        split,
     )
 
 
 def summary(page: Page) -> str:
     """The report's first page, made to be quoted unchanged: the first block in full, the others in short."""
     first, *others = page.blocks
-    parts = [_head(page), _full(first, page), _notes(page)]
+    parts = [head(page), _full(first, page), _notes(page)]
     for block in others:
         parts.append(
-            f"**{block.title}.** {block.scope()}\n\n{_contestants(block.table, SHORT, page)}\n\n{block.verdict(SHORT)}"
+            f"**{block.title}.** {block.scope()}\n\n{_contestants(block.table, SHORT, page)}\n\n"
+            f"{block.verdict(SHORT)}{_skill(block)}"
         )
+    if page.costs:
+        parts.append(f"**Run time and memory**, as the contestants' files say.\n\n{_costs(page)}")
     return "\n\n".join(parts) + "\n"
 
 
 def detail(page: Page) -> str:
     """Everything: all blocks in full, by cutoff, by history, deciles and plots."""
-    parts = ["# Standing table in full", _head(page), _notes(page)]
+    parts = ["# Standing table in full", head(page), _notes(page)]
     parts += [_full(block, page) for block in page.blocks]
     first = page.blocks[0]
     parts += [
         f"## By cutoff\n\n{first.title}. AUC of each cutoff alone.\n\n{_cutoffs(page.by_cutoff, first)}",
         f"## By history\n\n{first.title}. Within a group there is less to tell customers apart "
-        f"by, so its AUC may lie below that of the whole.\n\n{_history(page)}",
-        f"## Deciles of the champion\n\n{first.title}, all cutoffs pooled, highest probability first; ties share "
-        f"their average.\n\n{_deciles(page.deciles)}",
-        "## Plots\n\n![Observed against promised share of customers without an order](reliability.png)\n\n"
-        "![Lift against the share of customers taken](lift.png)",
+        f"by, so its AUC may lie below that of the whole.\n\n{_history(page.by_history)}",
+        *([f"## By segment\n\n{first.title}.\n\n{_history(page.by_segment)}"] if len(page.by_segment) else []),
+        *([f"## Run time and memory\n\n{_costs(page)}"] if page.costs else []),
     ]
+    if len(page.deciles):
+        parts.append(
+            f"## Deciles of {_the(page.subject)}\n\n{first.title}, all cutoffs pooled, highest probability first; "
+            f"ties share their average.\n\n{_deciles(page.deciles)}"
+        )
+    reliability = "![Observed against promised share of customers without an order](reliability.png)\n\n"
+    lift = "![Lift against the share of customers taken](lift.png)"
+    parts.append(f"## Plots\n\n{reliability if len(page.deciles) else ''}{lift}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -189,16 +229,18 @@ def figure(row: Row, name: str, digits: int) -> str:
     sign = "+" if name.endswith("_lead") else ""
     if not np.isfinite(value):
         return "-"
-    interval = f" [{low:{sign}.{digits}f}, {high:{sign}.{digits}f}]" if np.isfinite([low, high]).all() else ""
+    interval = "" if np.isnan([low, high]).any() else f" [{low:{sign}.{digits}f}, {high:{sign}.{digits}f}]"
     return f"{value:{sign}.{digits}f}{interval}"
 
 
-def _head(page: Page) -> str:
+def head(page: Page) -> str:
+    """What all figures of the report have in common: command, data, split, intervals, versions."""
     context = page.context
     return (
         f"Made by `{context.command}`\n\n"
         f"- data: {context.data}\n"
-        f"- split: rolling origin; the model of a cutoff has learnt only from outcomes that had matured by it\n"
+        f"- split: {context.split}\n"
+        f"{page.rows}"
         f"- figures: ranking is averaged over cutoffs, calibration is pooled; in brackets 95 % intervals from "
         f"{page.repeats} resamples of customers, paired for differences; capacity is {page.capacity} customers per "
         f"cutoff\n"
@@ -210,26 +252,63 @@ def _full(block: Block, page: Page) -> str:
     ranking = _contestants(block.table, RANKING, page)
     calibration = _contestants(block.table, CALIBRATION, page)
     said = block.verdict((*RANKING, *CALIBRATION))
-    return f"**{block.title}.** {block.scope()}\n\n{ranking}\n\n{calibration}\n\n{said}"
+    return f"**{block.title}.** {block.scope()}\n\n{ranking}\n\n{calibration}\n\n{said}{_skill(block)}"
 
 
 def _notes(page: Page) -> str:
-    notes = [
-        "¹ A rule only ranks. Its probability is read off a logistic curve of that one variable, fitted on matured "
-        "outcomes; its Brier score, log loss and calibration are those of the curve.",
-        "² Read as P(no order in the window), never as 1 - P(alive); fitted without any outcome.",
+    judged = set(page.blocks[0].table["contestant"])
+    product = CHAMPION in judged
+    curve = (
+        " Its probability is read off a logistic curve of that one variable, fitted on matured outcomes; its Brier "
+        "score, log loss and calibration are those of the curve."
+    )
+    notes = [f"¹ A rule only ranks.{curve if product else ''}"]
+    if product:
+        notes.append("² Read as P(no order in the window), never as 1 - P(alive); fitted without any outcome.")
+    if judged & set(ORACLES):
+        notes.append(
+            "³ Knows the parameters of the simulated world, the latent state even the hidden stage: what could be "
+            "achieved at best, and by nobody with real data."
+        )
+    if product and len({block.letter for block in page.blocks}) > 1:
+        notes.append(
+            "Set B takes the same predictions and leaves customers out: no model was fitted again, all learnt "
+            "from the cohort of set A."
+        )
+    notes += [
         "The own window counts only dates on which the longest window has passed.",
         "How to read each figure: `docs/evaluation.md`; by cutoff, by history, deciles and plots: "
         "`benchmarks/results/standing_detail.md`.",
     ]
-    if len({block.letter for block in page.blocks}) > 1:
-        set_b = "Set B takes the same predictions and leaves customers out: no model was fitted again, all learnt "
-        notes.insert(2, set_b + "from the cohort of set A.")
     return "\n".join(f"- {note}" for note in notes)
 
 
+def _skill(block: Block) -> str:
+    """The share of achievable skill, where there is an oracle."""
+    if block.skill.empty:
+        return ""
+    known = block.skill.dropna(how="all", subset=[name for name, _, _ in SKILL])
+    if known.empty:
+        return "\n\nThe particle filter is not surely better than the cycle rule here: there is no skill to share out."
+    rows = [
+        [named(row["contestant"]), *(figure(row, name, digits) for name, _, digits in SKILL)]
+        for row in known.to_dict("records")
+    ]
+    table = markdown(["contestant", *(heading for _, heading, _ in SKILL)], rows)
+    return f"\n\nShare of achievable skill, (contestant - cycle rule) / (particle filter - cycle rule):\n\n{table}"
+
+
+def _costs(page: Page) -> str:
+    rows = [
+        [name, *("-" if value is None else f"{value:,.1f}" for value in (cost.seconds, cost.peak_mb))]
+        for name, cost in page.costs.items()
+    ]
+    return markdown(["contestant", "seconds", "peak MB"], rows)
+
+
 def _contestants(table: pd.DataFrame, columns: Sequence[tuple[str, str, int]], page: Page) -> str:
-    headings = ["contestant", *(heading.format(capacity=page.capacity) for _, heading, _ in columns)]
+    words = {"capacity": page.capacity, "subject": plain(page.subject).strip("*")}
+    headings = ["contestant", *(heading.format(**words) for _, heading, _ in columns)]
     rows = [
         [named(row["contestant"]), *(figure(row, name, digits) for name, _, digits in columns)]
         for row in table.to_dict("records")
@@ -244,7 +323,12 @@ def named(contestant: str) -> str:
 
 def plain(contestant: str) -> str:
     """A contestant in a sentence."""
-    return named(contestant).rstrip(" ¹²").replace("rule: ", "")
+    return named(contestant).rstrip(" ¹²³").replace("rule: ", "")
+
+
+def _the(contestant: str) -> str:
+    """The contestant whose lead is given, in a sentence."""
+    return "the champion" if contestant == CHAMPION else plain(contestant)
 
 
 def _cutoffs(table: pd.DataFrame, block: Block) -> str:
@@ -256,7 +340,7 @@ def _cutoffs(table: pd.DataFrame, block: Block) -> str:
     return markdown(headings, rows)
 
 
-def _history(page: Page) -> str:
+def _history(table: pd.DataFrame) -> str:
     headings = ["group", "n", "customers", "base rate", "contestant", *(heading for _, heading, _ in GROUPED)]
     rows = [
         [
@@ -267,7 +351,7 @@ def _history(page: Page) -> str:
             named(row["contestant"]),
             *(figure(row, name, digits) for name, _, digits in GROUPED),
         ]
-        for row in page.by_history.to_dict("records")
+        for row in table.to_dict("records")
     ]
     return markdown(headings, rows)
 
@@ -288,17 +372,19 @@ def _deciles(table: pd.DataFrame) -> str:
     return markdown(headings, rows)
 
 
-def _verdict(metric: str, others: pd.DataFrame, lead: Callable[[Row], tuple[float, float]]) -> str:
-    """One sentence: ahead of, level with, behind; `lead` gives the bounds of how much better the champion is."""
+def _verdict(metric: str, who: str, others: pd.DataFrame, lead: Callable[[Row], tuple[float, float]]) -> str:
+    """One sentence: ahead of, level with, behind; `lead` gives the bounds of how much better the subject is."""
     ahead: list[str] = []
     level: list[str] = []
     behind: list[str] = []
     for row in others.to_dict("records"):
         low, high = lead(row)
+        if not np.isfinite([low, high]).all():
+            continue  # one of the two only ranks
         place = ahead if low > 0 else behind if high < 0 else level
         place.append(plain(row["contestant"]))
     said = [f"{words} {', '.join(names)}" for words, names in _places(ahead, level, behind) if names]
-    return f"{metric}: the champion is {'; '.join(said)}." if said else f"{metric}: nobody to compare with."
+    return f"{metric}: {who} is {'; '.join(said)}." if said else f"{metric}: nobody to compare with."
 
 
 def _places(ahead: list[str], level: list[str], behind: list[str]) -> Iterable[tuple[str, list[str]]]:

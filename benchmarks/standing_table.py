@@ -1,8 +1,9 @@
 """The standing table: every contestant on the same customers and dates, rules and baselines included.
 
-Runs the product's own backtest, or reads the file that ``kizashi backtest`` wrote, and writes the tables and plots of
-docs/evaluation.md. Nothing is computed here that the product does not compute: this file only chooses who is judged
-on what, models/evaluation.py measures, standing_page.py prints.
+Runs the product's own backtest, or reads the file that ``kizashi backtest`` wrote, and judges beside it, or instead of
+it, anybody's predictions (``--contestant NAME=FILE``). Writes the tables and plots of docs/evaluation.md. Nothing is
+computed here that the product does not compute: standing_field.py chooses who is judged on what, models/evaluation.py
+and models/earliness.py measure, standing_page.py and standing_early.py print.
 
 Example: python benchmarks/standing_table.py --data online_retail_ii.parquet --layout online-retail-ii
 """
@@ -10,27 +11,30 @@ Example: python benchmarks/standing_table.py --data online_retail_ii.parquet --l
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks import standing_page
-from benchmarks.standing_page import Block, Context, Page
-from features.errors import KizashiError, SettingsError
-from features.snapshots import Progress, monthly, silent, take
+from benchmarks import standing_early, standing_field, standing_page
+from benchmarks.standing_early import BASELINE, Early
+from benchmarks.standing_field import SEGMENTS, Field
+from benchmarks.standing_given import RANDOM, SCORES
+from benchmarks.standing_page import OWN_WINDOW, Block, Context, Page
+from benchmarks.standing_truth import FILTER, LATENT
+from features.errors import KizashiError, SettingsError, TooLittleData
+from features.snapshots import Progress, silent
 from models import evaluation
 from models.folds import CHAMPION, KEYS
 from models.label_free import BGNBD
 from models.plots import lift_plot, reliability_plot
 from models.rules import RULES
-from pipelines.intake import Intake, Request, take_in
-from pipelines.replay import COLUMNS, backtest
-from pipelines.train import REPEATS, SHOWN_HORIZON, judged_rows
+from pipelines.intake import Request, take_in
+from pipelines.train import REPEATS, SHOWN_HORIZON
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -41,16 +45,38 @@ MARKERS = ("<!-- standing table -->", "<!-- /standing table -->")
 RECENT_DAYS = 180
 #: Alerts that the sales team is taken to work on per cutoff.
 CAPACITY = 100
-#: First and last cutoff where neither is given, by layout.
-REPORTED = {"online-retail-ii": (date(2011, 5, 1), date(2011, 9, 1))}
-#: Other data: as many of the newest months whose outcome is known.
-NEWEST_MONTHS = 6
-#: Contestants of the breakdowns and the lift plot: the product, the best model without labels, the plainest rule.
-SHOWN = (CHAMPION, BGNBD.name, RULES[0].name)
-#: What a prediction is joined with to form set B and the groups.
-FACTS = ("days_since_last_order", "days_since_first_order", "order_days_ever")
+#: Beside whom is judged, whom the breakdowns and plots show: the bound, the best without labels, the plainest rule.
+SHOWN = (FILTER, BGNBD.name, RULES[0].name)
 JUDGED = ["contestant", *KEYS, "probability", "outcome"]
-OWN_WINDOW = "no order within the customer's own window"
+#: Customers by the spread of their gaps against the mean gap: from clockwork to bursts.
+REGULAR, BURSTS = 0.5, 1.0
+#: A segment of fewer rows is not shown.
+MIN_SEGMENT_ROWS = 100
+FOREIGN = "as whoever made the files chose it; what they had learnt from is not seen here"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a prediction is judged by: its name in files, its words, and the column that holds it."""
+
+    name: str
+    words: str
+    column: str
+
+    def of(self, predictions: pd.DataFrame) -> pd.DataFrame:
+        """The rows whose outcome is known, with ``probability`` and ``outcome``."""
+        named = predictions[["contestant", *KEYS]].assign(
+            probability=predictions[SCORES[self.name]], outcome=predictions[self.column]
+        )
+        return named[JUDGED].dropna(subset="outcome").reset_index(drop=True)
+
+
+FIXED = Outcome("no_order_90", f"no order within {SHOWN_HORIZON} days", f"no_order_{SHOWN_HORIZON}")
+OUTCOMES = (
+    FIXED,
+    Outcome("own_window", "no order within the customer's own window", "churned"),
+    Outcome("lost_90", f"lost {SHOWN_HORIZON} days later, by the true day of the loss", "lost_90"),
+)
 
 
 @dataclass(frozen=True)
@@ -66,47 +92,44 @@ class Measure:
         return np.random.default_rng(self.seed)
 
 
-def with_facts(predictions: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
-    """Predictions beside what was known of each customer at the cutoff (:data:`FACTS`).
-
-    Raises
-    ------
-    InvalidPredictions
-        If a predicted customer is not in the snapshots: the predictions are of other data.
-    """
-    joined = predictions.merge(facts, on=KEYS, how="left", validate="many_to_one")
-    stray = joined.loc[joined["order_days_ever"].isna(), "customer_id"]
-    if len(stray):
-        raise evaluation.InvalidPredictions(
-            f"{len(stray)} predictions are of customers that the data does not have at that date, such as "
-            f"{stray.iloc[0]!r}: give the file that was made from this data."
+def block(
+    letter: str,
+    eligible: str,
+    outcome: str,
+    judged: pd.DataFrame,
+    measure: Measure,
+    subject: str = CHAMPION,
+    ranks_only: Collection[str] = (),
+) -> Block:
+    """All contestants on `judged`, best AUC first, each with the subject's lead over it in AUC and Brier score."""
+    table = evaluation.standing_table(
+        judged, repeats=measure.repeats, capacity=measure.capacity, ranks_only=ranks_only, rng=measure.rng()
+    )
+    leads = [_leads(judged, name, measure, subject, ranks_only) for name in table["contestant"]]
+    skill = pd.DataFrame()
+    if {FILTER, BASELINE} <= set(table["contestant"]):
+        skill = evaluation.achievable_share(
+            judged, floor=BASELINE, ceiling=FILTER, repeats=measure.repeats, ranks_only=ranks_only, rng=measure.rng()
         )
-    return joined
-
-
-def judged_own_window(predictions: pd.DataFrame) -> pd.DataFrame:
-    """The rows of wholly matured dates, judged by no order within the customer's own window."""
-    named = predictions.rename(columns={"churn_probability": "probability", "churned": "outcome"})
-    return named[JUDGED].dropna(subset="outcome").reset_index(drop=True)
-
-
-def block(letter: str, eligible: str, outcome: str, judged: pd.DataFrame, measure: Measure) -> Block:
-    """All contestants on `judged`, best AUC first, each with the champion's lead over it in AUC and Brier score."""
-    table = evaluation.standing_table(judged, repeats=measure.repeats, capacity=measure.capacity, rng=measure.rng())
-    leads = [_leads(judged, name, measure) for name in table["contestant"]]
+        skill = skill[~skill["contestant"].isin([LATENT, RANDOM])]
+        skill = skill.sort_values("roc_auc", ascending=False, ignore_index=True)
     table = table.join(pd.DataFrame(leads)).sort_values("roc_auc", ascending=False, ignore_index=True)
     cutoffs = tuple(sorted(pd.Timestamp(day).date() for day in judged["as_of"].unique()))
-    return Block(letter, eligible, outcome, cutoffs, table)
+    return Block(letter, eligible, outcome, cutoffs, table, subject, skill)
 
 
-def _leads(judged: pd.DataFrame, name: str, measure: Measure) -> dict[str, float]:
-    """The champion's figure minus that of `name`, paired, with its interval; NaN for the champion itself."""
+def _leads(
+    judged: pd.DataFrame, name: str, measure: Measure, subject: str, ranks_only: Collection[str]
+) -> dict[str, float]:
+    """The subject's figure minus that of `name`, paired, with its interval; NaN for the subject itself."""
     row: dict[str, float] = {}
     for metric in ("roc_auc", "brier"):
-        if name == CHAMPION:
+        if name == subject:
             values = (np.nan, np.nan, np.nan)
         else:
-            lead = evaluation.difference(judged, CHAMPION, name, metric, repeats=measure.repeats, rng=measure.rng())
+            lead = evaluation.difference(
+                judged, subject, name, metric, repeats=measure.repeats, ranks_only=ranks_only, rng=measure.rng()
+            )
             values = (lead.value, lead.low, lead.high)
         row |= dict(zip((f"{metric}_lead", f"{metric}_lead_low", f"{metric}_lead_high"), values, strict=True))
     return row
@@ -118,12 +141,13 @@ def by_cutoff(judged: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     return _by_group(judged, {day: days == day for day in sorted(days.unique())}, measure)
 
 
-def by_history(predictions: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+def by_history(predictions: pd.DataFrame, measure: Measure, subject: str = CHAMPION) -> pd.DataFrame:
     """The standing table of :data:`SHOWN` by tenure and by number of order days, with a column ``group``.
 
-    `predictions` have the columns :data:`FACTS`; a group in which nobody or everybody churned is left out.
+    `predictions` have the columns :data:`standing_field.FACTS`; a group in which nobody or everybody churned is left
+    out.
     """
-    shown = predictions[predictions["contestant"].isin(SHOWN)].reset_index(drop=True)
+    shown = _shown(predictions, subject)
     tenure, days = shown["days_since_first_order"], shown["order_days_ever"]
     groups = {
         "customer for under a year": tenure < 365,
@@ -135,6 +159,32 @@ def by_history(predictions: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     return _by_group(shown[JUDGED], groups, measure)
 
 
+def by_segment(predictions: pd.DataFrame, measure: Measure, subject: str = CHAMPION) -> pd.DataFrame:
+    """The same by rhythm class, industry and region, as far as those are known; small segments are left out.
+
+    A rhythm is regular where the standard deviation of the gaps is below :data:`REGULAR` of their mean, irregular up
+    to :data:`BURSTS`, and bursts above; it is unknown below two gaps.
+    """
+    shown = _shown(predictions, subject)
+    groups = {}
+    if "gap_cv_ever" in shown:
+        spread = shown["gap_cv_ever"]
+        groups = {
+            "regular rhythm": spread < REGULAR,
+            "irregular rhythm": spread.between(REGULAR, BURSTS),
+            "bursts": spread > BURSTS,
+            "rhythm unknown": spread.isna(),
+        }
+    for segment in (name for name in SEGMENTS if name in shown):
+        groups |= {f"{segment}: {value}": shown[segment] == value for value in sorted(shown[segment].dropna().unique())}
+    least = MIN_SEGMENT_ROWS * shown["contestant"].nunique()
+    return _by_group(shown[JUDGED], {name: inside for name, inside in groups.items() if inside.sum() >= least}, measure)
+
+
+def _shown(predictions: pd.DataFrame, subject: str) -> pd.DataFrame:
+    return predictions[predictions["contestant"].isin([subject, *SHOWN])].reset_index(drop=True)
+
+
 def _by_group(judged: pd.DataFrame, groups: dict[str, pd.Series], measure: Measure) -> pd.DataFrame:
     """The standing table of each group's rows, best AUC first; a group with a single outcome is left out."""
     tables = []
@@ -143,11 +193,27 @@ def _by_group(judged: pd.DataFrame, groups: dict[str, pd.Series], measure: Measu
         if rows["outcome"].nunique() == 2:
             table = evaluation.standing_table(rows, repeats=measure.repeats, rng=measure.rng())
             tables.append(table.sort_values("roc_auc", ascending=False).assign(group=name))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def page(predictions: pd.DataFrame, context: Context, measure: Measure, progress: Progress = silent) -> Page:
-    """Every table of the report from predictions that carry :data:`FACTS`; their order does not matter."""
+def page(
+    predictions: pd.DataFrame,
+    context: Context,
+    measure: Measure,
+    progress: Progress = silent,
+    field: Field | None = None,
+) -> Page:
+    """Every table of the report from predictions with their facts, in whatever order.
+
+    `field` says who among them is the subject and who only ranks; without it all are the product's.
+
+    Raises
+    ------
+    TooLittleData
+        If no outcome is known yet.
+    """
+    subject = CHAMPION if field is None else field.subject
+    ranks = {} if field is None else field.ranks_only
     predictions = predictions.sort_values([*KEYS, "contestant"], ignore_index=True)
     recent = predictions[predictions["days_since_last_order"] <= RECENT_DAYS]
     sets = (
@@ -155,25 +221,38 @@ def page(predictions: pd.DataFrame, context: Context, measure: Measure, progress
         ("B", f"those of A whose last order is at most {RECENT_DAYS} days old", recent),
     )
     blocks: list[Block] = []
-    for letter, eligible, rows in sets:
-        fixed, own = judged_rows(rows, SHOWN_HORIZON), judged_own_window(rows)
-        for outcome, judged in ((f"no order within {SHOWN_HORIZON} days", fixed), (OWN_WINDOW, own)):
-            progress(f"standing table {letter}: {outcome}", len(blocks) / 4)
+    asked = [outcome for outcome in OUTCOMES if outcome.column in predictions]
+    for number, (letter, eligible, rows) in enumerate(sets):
+        for place, outcome in enumerate(asked):
+            progress(f"standing table {letter}: {outcome.words}", (number + place / len(asked)) / 2)
+            judged = outcome.of(rows)
             if not judged.empty:
-                blocks.append(block(letter, eligible, outcome, judged, measure))
-    named = {f"p_no_order_{SHOWN_HORIZON}": "probability", f"no_order_{SHOWN_HORIZON}": "outcome"}
-    matured = predictions.rename(columns=named).dropna(subset="outcome")
-    champion = matured[matured["contestant"] == CHAMPION]
+                only = ranks.get(outcome.name, ())
+                blocks.append(block(letter, eligible, outcome.words, judged, measure, subject, only))
+    if not blocks:
+        raise TooLittleData("no outcome of these cutoffs is known yet: give earlier ones, or newer data.")
+    matured = predictions.assign(probability=predictions[SCORES[FIXED.name]], outcome=predictions[FIXED.column])
+    matured = matured.dropna(subset="outcome")
     progress("breakdowns", 0.9)
+    promised = matured[matured["contestant"] == subject]
+    if subject in ranks.get(FIXED.name, ()):
+        promised = promised.iloc[:0]
     return Page(
         context,
         tuple(blocks),
         by_cutoff(matured[JUDGED], measure),
-        by_history(matured, measure),
-        evaluation.decile_table(champion["probability"], champion["outcome"]),
+        by_history(matured, measure, subject),
+        evaluation.decile_table(promised["probability"], promised["outcome"]) if len(promised) else pd.DataFrame(),
         measure.capacity,
         measure.repeats,
+        by_segment(matured, measure, subject),
+        {} if field is None else field.costs,
+        "" if field is None else field.rows,
     )
+
+
+#: Without the software's version in it, the same figures give the same file.
+PICTURE: dict[str, Any] = {"dpi": 80, "metadata": {"Software": None}}
 
 
 def write(result: Page, predictions: pd.DataFrame, out: Path) -> None:
@@ -181,14 +260,13 @@ def write(result: Page, predictions: pd.DataFrame, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "standing_table.md").write_text(standing_page.summary(result), encoding="utf-8")
     (out / "standing_detail.md").write_text(standing_page.detail(result), encoding="utf-8")
-    judged = judged_rows(predictions, SHOWN_HORIZON)
+    judged = FIXED.of(predictions)
     title = f"no order within {SHOWN_HORIZON} days, out of time, set A"
-    # Without the software's version in it, the same figures give the same file.
-    options: dict[str, Any] = {"dpi": 80, "metadata": {"Software": None}}
-    champion = judged[judged["contestant"] == CHAMPION]
-    reliability_plot(champion, title=title).savefig(out / "reliability.png", **options)
-    shown = pd.concat([judged[judged["contestant"] == name] for name in SHOWN])
-    lift_plot(shown, title=title).savefig(out / "lift.png", **options)
+    if len(result.deciles):
+        promised = judged[judged["contestant"] == result.subject]
+        reliability_plot(promised, title=title).savefig(out / "reliability.png", **PICTURE)
+    shown = pd.concat([judged[judged["contestant"] == name] for name in (result.subject, *SHOWN)])
+    lift_plot(shown, title=title).savefig(out / "lift.png", **PICTURE)
 
 
 def update_readme(readme: Path = README, table: Path = RESULTS / "standing_table.md") -> bool:
@@ -219,6 +297,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--from", dest="first", type=date.fromisoformat, help="first cutoff")
     parser.add_argument("--to", dest="last", type=date.fromisoformat, help="last cutoff; one a month until then")
     parser.add_argument("--predictions", type=Path, help="file of `kizashi backtest`, instead of running it")
+    parser.add_argument(
+        "--contestant",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="Parquet file with customer_id, as_of, probability, judged on the same rows; may be given several times",
+    )
+    parser.add_argument("--no-product", action="store_true", help="train nothing: judge the files beside the rules")
     parser.add_argument("--capacity", type=int, default=CAPACITY, help="alerts per cutoff (%(default)s)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for tables and plots (%(default)s)")
     parser.add_argument(
@@ -227,38 +313,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _period(arguments: argparse.Namespace, intake: Intake) -> tuple[date, date]:
-    """First and last cutoff: as given, else those that are always reported, else the newest matured months."""
-    newest = intake.as_of - timedelta(days=SHOWN_HORIZON)
-    first, last = REPORTED.get(arguments.layout, (None, newest))
-    last = arguments.last or last
-    return arguments.first or first or monthly(intake.first_order(), last)[-NEWEST_MONTHS:][0], last
-
-
-def _predictions(arguments: argparse.Namespace, intake: Intake, progress: Progress) -> pd.DataFrame:
-    if arguments.predictions is None:
-        return backtest(intake, *_period(arguments, intake), progress=progress).predictions
-    predictions = pd.read_parquet(arguments.predictions)
-    missing = [name for name in COLUMNS if name not in predictions]
-    if missing:
-        raise evaluation.InvalidPredictions(
-            f"{arguments.predictions.name}: columns are missing: {missing}. Give a file that `kizashi backtest` wrote."
-        )
-    day = predictions["as_of"].dt.date
-    kept = (day >= (arguments.first or date.min)) & (day <= (arguments.last or date.max))
-    return predictions[kept].reset_index(drop=True)
-
-
-def measured(arguments: argparse.Namespace, work: Path, progress: Progress) -> tuple[Page, pd.DataFrame]:
-    """The report and the predictions that it is about."""
+def measured(
+    arguments: argparse.Namespace, work: Path, progress: Progress
+) -> tuple[Page, tuple[Early, ...], pd.DataFrame]:
+    """The report, its early-warning section, and the predictions that both are about."""
     intake = take_in(Request(arguments.data, work, layout=arguments.layout))
-    predictions = _predictions(arguments, intake, progress)
-    cutoffs = [pd.Timestamp(day).date() for day in sorted(predictions["as_of"].unique())]
-    snapshots = take(intake.events, cutoffs, cohort=intake.cohort(), window=intake.window(), progress=progress).frame
-    predictions = with_facts(predictions, snapshots[[*KEYS, *FACTS]])
-    context = standing_page.context_of(intake, arguments.layout, command(arguments, cutoffs))
+    field = standing_field.assemble(arguments, intake, progress)
+    split = FOREIGN if arguments.no_product else standing_page.ROLLING
+    context = standing_page.context_of(intake, arguments.layout, command(arguments, field.cutoffs), split)
     measure = Measure(capacity=arguments.capacity, seed=intake.settings.training.seed)
-    return page(predictions, context, measure, progress), predictions
+    result = page(field.predictions, context, measure, progress, field)
+    progress("early warning", 0.95)
+    early = standing_early.measured(field.predictions, field.losses, repeats=measure.repeats, seed=measure.seed)
+    return result, early, field.predictions
 
 
 def command(arguments: argparse.Namespace, cutoffs: Sequence[date]) -> str:
@@ -267,6 +334,9 @@ def command(arguments: argparse.Namespace, cutoffs: Sequence[date]) -> str:
     layout = f" --layout {arguments.layout}" if arguments.layout else ""
     period = f"--from {cutoffs[0]} --to {cutoffs[-1]}"
     again = f"python benchmarks/standing_table.py --data {data}{layout} {period}"
+    for name, _, file in (spec.partition("=") for spec in arguments.contestant):
+        again += f" --contestant {name}={Path(file).name}"
+    again += " --no-product" if arguments.no_product else ""
     return again if arguments.capacity == CAPACITY else f"{again} --capacity {arguments.capacity}"
 
 
@@ -279,9 +349,15 @@ def run(arguments: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory(prefix="kizashi-standing-") as work:
             prepare_environment(Path(work))
             with console.bar() as report:
-                result, predictions = measured(arguments, Path(work), report)
+                result, early, predictions = measured(arguments, Path(work), report)
         write(result, predictions, arguments.out)
         console.out.print(standing_page.summary(result), markup=False, soft_wrap=True)
+        if early:
+            head = standing_page.head(result)
+            given = [spec.partition("=")[0] for spec in arguments.contestant]
+            shown = list(dict.fromkeys([result.subject, OWN_WINDOW, BASELINE, *given, BGNBD.name, FILTER, LATENT]))
+            standing_early.write(early, shown, head, arguments.out, PICTURE)
+            console.out.print(standing_early.page(early, head), markup=False, soft_wrap=True)
     elif not arguments.update_readme:
         raise SettingsError("give --data, the orders to measure on, or --update-readme. --help says more.")
     if arguments.update_readme:

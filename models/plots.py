@@ -1,8 +1,8 @@
-"""Reliability and lift as pictures, readable in black and white; no global plotting state is touched."""
+"""Reliability, lift and early warning as pictures, readable in black and white; no global plotting state is touched."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +46,30 @@ def lift_plot(predictions: pd.DataFrame, *, title: str = "") -> Figure:
         lifts = np.array([[lift_of_gains(*gain, share)[0] for share in shares] for gain in gains])
         axes.plot(shares, mean_of_known(lifts), markevery=5, label=str(name), **style)
     axes.set(xlim=(0, 1))
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    return figure
+
+
+def earliness_plot(table: pd.DataFrame, *, contestants: Sequence[str], queue: str, title: str = "") -> Figure:
+    """Share of losses warned about against the days before the loss, one line per contestant, with 95 % bars.
+
+    `table` is that of `models.earliness.earliness_table`; `contestants` are drawn in this order, those that it does
+    not have are left out.
+    """
+    figure, axes = _sheet("days before the loss, at least", "share of losses first warned about by then", title)
+    leads = sorted(int(name.removeprefix("losses_")) for name in map(str, table) if name.startswith("losses_"))
+    rows = table[table["queue"] == queue].set_index("contestant")
+    shown = [name for name in contestants if name in rows.index]
+    for place, (name, style) in enumerate(zip(shown, _styles(), strict=False)):
+        value, low, high = (
+            rows.loc[name, [f"warned_{days}{end}" for days in leads]].to_numpy(dtype=float)
+            for end in ("", "_low", "_high")
+        )
+        # Side by side, so that bars do not hide each other.
+        days = np.array(leads) + 1.5 * (place - (len(shown) - 1) / 2)
+        axes.errorbar(days, value, yerr=[value - low, high - value], capsize=2, label=str(name), **style)
+    axes.set_xticks(leads)
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
     return figure

@@ -1,4 +1,4 @@
-"""The command line: ``kizashi check | train | score | backtest | explain | demo``.
+"""The command line: ``kizashi check | train | score | backtest | explain | demo | simulate``.
 
 A user's mistake is one line on standard error and exit code 2. Heavy libraries are imported by the command that needs
 them, so that help comes at once.
@@ -265,6 +265,57 @@ def demo(
     own = "what your own data says; docs/contract.md has the columns"
     console.out.print(f"  {program} check --data YOUR_FOLDER    {own}", markup=False)
     console.out.print(f"  {out / 'kizashi.db'}    views `scores` and `reasons` hold the published day", markup=False)
+
+
+@app.command(epilog="Example: kizashi simulate --customers 500 --preset hard --without finances --out company/")
+def simulate(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the company: an empty, a new, or a simulated one.")],
+    customers: Annotated[int, typer.Option("--customers", min=1, help="Customers in its file.")] = 2000,
+    months: Annotated[int, typer.Option("--months", min=1, help="Months of its history.")] = 36,
+    preset: Annotated[str, typer.Option("--preset", help="Difficulty: easy, normal, hard, null or drift.")] = "normal",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another company.")] = 1,
+    end: Annotated[
+        Any, typer.Option("--end", parser=_day, metavar="DATE", help="Day of the extract; default: that of the demo.")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", help="Whom sales talk to: none, random, overdue; default: the preset's."),
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", help="Table that this company does not have; may be repeated.")
+    ] = None,
+    dirty: Annotated[
+        float, typer.Option("--dirty", min=0, max=0.5, help="Share of rows that break the contract (CSV files then).")
+    ] = 0.0,
+    oracle_customers: Annotated[
+        int, typer.Option("--oracle-customers", min=0, help="Customers whose best possible forecasts are added.")
+    ] = 0,
+) -> None:
+    """Write a company whose truth is known: the tables of the contract, and beside them who left, when and why."""
+    from pipelines.settings import prepare_environment
+
+    prepare_environment(out)
+    from pipelines import console, demo
+    from pipelines import simulate as company
+
+    with console.bar() as report:
+        world = company.run(
+            out,
+            customers,
+            months,
+            preset=preset,
+            seed=seed,
+            end=end or demo.END,
+            policy=policy,
+            without=without or (),
+            dirty=dirty,
+            oracle_customers=oracle_customers,
+            progress=report,
+        )
+    console.simulated(world, company.rows_written(out))
+    console.out.print(f"The truth, which no command reads: {out / 'truth'}", markup=False)
+    data = f"--data {shlex.quote(str(out))}"
+    console.out.print(f"Next: {_program()} check {data}, then {_program()} train {data}", markup=False)
 
 
 def _next(command: str, request: "Request", as_of: date) -> None:

@@ -1,8 +1,9 @@
 """What the command line shows: tables, the morning's list, one customer's story. serving.wording has the sentences."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from features.quarantine import IngestReport
+from features.simulate import World
 from features.snapshots import ELIGIBLE
 from features.snapshots import Progress as Report
 from models.levels import EARLY, OVERDUE, Levels, queue_of
@@ -82,6 +84,23 @@ def ingest_table(report: IngestReport) -> None:
                 f"  {row.table}.{reason.column}: {reason.words} - {reason.rows:,} rows (first: {first})", markup=False
             )
     out.print(f"Clean events and quarantine: {report.events.folder}", markup=False)
+
+
+def simulated(world: World, rows: Mapping[str, int]) -> None:
+    """A simulated company: the rows of each file, and how many of its customers were lost."""
+    dirty = world.truth["dirty"]["table"].value_counts() if "dirty" in world.truth else None
+    table = Table(title="A simulated company", title_justify="left")
+    for heading in ("file", "rows") if dirty is None else ("file", "rows", "of them dirty"):
+        table.add_column(heading, justify="left" if heading == "file" else "right")
+    for file, count in rows.items():
+        bad = [] if dirty is None else [f"{dirty.get(Path(file).stem, 0):,}"]
+        table.add_row(file, f"{count:,}", *bad)
+    out.print(table)
+    losses = world.truth["losses"]
+    who, back = losses["customer_id"].nunique(), losses["returned_at"].notna().sum()
+    span = f"{world.settings['customers']:,} customers in {world.settings['months']} months"
+    sudden = f"{(~losses['symptomatic']).sum():,} of the losses came without a sign"
+    out.print(f"Lost: {who:,} of {span}; {sudden}, {back:,} customers came back.", markup=False)
 
 
 def funnel_table(funnel: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import resources, standing_page, standing_table
+from benchmarks import resources, standing_field, standing_page, standing_table
 from features.errors import SettingsError
 from models.figures import InvalidPredictions
 
@@ -107,13 +107,25 @@ def test_a_customer_of_365_days_is_one_of_a_year(tenure, group):
     assert table["group"].iloc[0] == f"customer for {group}"
 
 
+def test_rhythm_classes_and_segments_are_shown_where_they_have_rows_enough(monkeypatch):
+    monkeypatch.setattr(standing_table, "MIN_SEGMENT_ROWS", 20)
+    rows = judged(predictions(SKILL))
+    cv = np.resize([0.49, 0.5, 1.0, 1.01, np.nan, np.nan], len(rows) // 3)
+    rows["gap_cv_ever"] = np.tile(cv, 3)
+    rows["region"] = np.where(rows["customer_id"] < "C30", "North", "South")
+    table = standing_table.by_segment(rows, MEASURE)
+    counts = table[table["contestant"] == "champion"].set_index("group")["n"].to_dict()
+    assert counts == {"irregular rhythm": 27, "rhythm unknown": 26, "region: North": 60, "region: South": 20}
+    assert standing_table.by_segment(rows.drop(columns=["gap_cv_ever", "region"]), MEASURE).empty
+
+
 def test_predictions_of_other_data_are_refused():
     rows = predictions(SKILL)
-    facts = rows.loc[rows["contestant"] == "champion", ["customer_id", "as_of", *standing_table.FACTS]]
-    bare = rows.drop(columns=[*standing_table.FACTS])
-    assert len(standing_table.with_facts(bare, facts)) == len(rows)
+    facts = rows.loc[rows["contestant"] == "champion", ["customer_id", "as_of", *standing_field.FACTS]]
+    bare = rows.drop(columns=[*standing_field.FACTS])
+    assert len(standing_field.with_facts(bare, facts)) == len(rows)
     with pytest.raises(InvalidPredictions, match=r"3 predictions are of customers .* such as 'C00'"):
-        standing_table.with_facts(bare, facts.iloc[1:])
+        standing_field.with_facts(bare, facts.iloc[1:])
 
 
 def test_the_page_says_on_what_every_figure_stands_and_comes_out_the_same_again():
@@ -152,7 +164,9 @@ def test_the_readme_quotes_the_last_run_unchanged():
 
 def test_the_last_run_is_complete_and_names_no_place_of_a_machine():
     found = {path.name for path in RESULTS.iterdir()}
-    assert found == {"standing_table.md", "standing_detail.md", "resources.md", "reliability.png", "lift.png"}
+    assert {"standing_table.md", "standing_detail.md", "resources.md", "reliability.png", "lift.png"} <= found
+    index = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert [name for name in sorted(found) if f"`{name}`" not in index] == []
     for path in RESULTS.glob("*.md"):
         assert re.findall(r"(?<![\w.])/(?:home|tmp|work|root|mnt|Users)\b", path.read_text(encoding="utf-8")) == []
 

@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 from sklearn.metrics import log_loss as reference_log_loss
 
 from features.errors import KizashiError
-from models import evaluation
+from models import book, evaluation
 from models.evaluation import InvalidPredictions, difference, standing_table
 
 RANKERS = [
@@ -310,6 +310,56 @@ def test_a_contestant_does_not_differ_from_itself():
         assert not found.excludes_zero
 
 
+def test_the_share_of_achievable_skill_is_the_part_of_the_way_from_floor_to_ceiling():
+    frame = panel(400, 3, {"cycle": 2.0, "model": 0.8, "particle_filter": 0.0}, seed=17)
+    table = standing_table(frame, repeats=1, rng=np.random.default_rng(0)).set_index("contestant")
+    found = evaluation.achievable_share(
+        frame, floor="cycle", ceiling="particle_filter", repeats=200, rng=np.random.default_rng(0)
+    )
+    assert found["contestant"].tolist() == ["model"]
+    for metric in evaluation.SKILL:
+        part = table[metric]["model"] - table[metric]["cycle"]
+        whole = table[metric]["particle_filter"] - table[metric]["cycle"]
+        assert found[metric][0] == pytest.approx(part / whole)
+        assert found[f"{metric}_low"][0] < found[metric][0] < found[f"{metric}_high"][0] < 1.05
+    # Both ends move with the sample: what is left is surer than the contestant's own interval lets expect.
+    auc = difference(frame, "model", "cycle", "roc_auc", repeats=200, rng=np.random.default_rng(0))
+    assert found["roc_auc_high"][0] - found["roc_auc_low"][0] < (auc.high - auc.low) / abs(auc.value) + 0.1
+
+
+def test_a_contestant_as_good_as_the_floor_has_none_of_the_skill_and_one_as_the_ceiling_all_of_it():
+    frame = panel(300, 2, {"cycle": 2.0, "low": 2.0, "high": 0.1, "particle_filter": 0.1}, seed=18)
+    for copy, of in (("low", "cycle"), ("high", "particle_filter")):
+        values = frame.loc[frame["contestant"] == of, "probability"].to_numpy()
+        frame.loc[frame["contestant"] == copy, "probability"] = values
+    found = evaluation.achievable_share(
+        frame, floor="cycle", ceiling="particle_filter", repeats=50, rng=np.random.default_rng(0)
+    ).set_index("contestant")
+    for metric in evaluation.SKILL:
+        assert found.loc["low", [metric, f"{metric}_low", f"{metric}_high"]].tolist() == pytest.approx([0, 0, 0])
+        assert found.loc["high", [metric, f"{metric}_low", f"{metric}_high"]].tolist() == pytest.approx([1, 1, 1])
+
+
+def test_where_the_ceiling_is_no_better_than_the_floor_there_is_nothing_to_share():
+    frame = panel(150, 2, {"cycle": 0.5, "model": 0.5, "particle_filter": 0.5}, seed=19)
+    found = evaluation.achievable_share(
+        frame, floor="cycle", ceiling="particle_filter", repeats=50, rng=np.random.default_rng(0)
+    )
+    assert found.drop(columns="contestant").isna().all(axis=None)
+    ranks = evaluation.achievable_share(
+        panel(400, 2, {"cycle": 3.0, "model": 0.5, "particle_filter": 0.0}, seed=20),
+        floor="cycle",
+        ceiling="particle_filter",
+        ranks_only=["cycle"],
+        repeats=50,
+        rng=np.random.default_rng(0),
+    )
+    assert ranks["roc_auc"].notna().all()
+    assert ranks[["brier", "log_loss_low"]].isna().all(axis=None)
+    with pytest.raises(InvalidPredictions, match="No predictions of"):
+        evaluation.achievable_share(frame, floor="cycle", ceiling="absent", rng=np.random.default_rng(0))
+
+
 def test_a_score_that_is_no_probability_is_ranked_and_not_called_calibrated():
     frame = panel(100, 2, {"model": 0.3, "days": 0.5, "health": 0.5}, seed=11)
     frame.loc[frame["contestant"] == "days", "probability"] *= 400
@@ -322,7 +372,7 @@ def test_a_score_that_is_no_probability_is_ranked_and_not_called_calibrated():
 def test_the_seed_decides_the_intervals_and_the_size_of_the_pieces_does_not(monkeypatch):
     frame = panel(80, 2, {"model": 0.3}, seed=12)
     first, other = (standing_table(frame, repeats=20, rng=np.random.default_rng(seed)) for seed in (1, 2))
-    monkeypatch.setattr(evaluation, "_CELLS", 300)
+    monkeypatch.setattr(book, "_CELLS", 300)
     pd.testing.assert_frame_equal(first, standing_table(frame, repeats=20, rng=np.random.default_rng(1)))
     assert first["roc_auc_low"][0] != other["roc_auc_low"][0]
 

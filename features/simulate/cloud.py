@@ -31,6 +31,25 @@ from features.simulate.stages import (
 Table = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Hazard:
+    """Yearly hazards of some customers at a time: of cooling (customers, drivers), of a sudden loss (customers,)."""
+
+    cooling: Table
+    sudden: Floats
+
+
+@dataclass(frozen=True)
+class Bold:
+    """How many times as often as the law says particles leave health."""
+
+    cooling: float
+    sudden: float
+
+
+AS_IS = Bold(1.0, 1.0)
+
+
 @dataclass
 class Cloud:
     """Possible states as arrays of shape (customers, particles); days count from the start of the history."""
@@ -85,15 +104,17 @@ class Laws:
         return cls(preset, accounts.regularity[rows], accounts.project[rows])
 
     def move(
-        self, cloud: Cloud, day: float, until: float, cooling: Table, sudden: Floats, rng: np.random.Generator
-    ) -> None:
+        self, cloud: Cloud, day: float, until: float, hazards: Hazard, rng: np.random.Generator, bold: Bold = AS_IS
+    ) -> Floats:
         """Carry a cloud from `day` to `until`, a week or less later.
 
-        `cooling` (customers, drivers) and `sudden` (customers,) are the yearly hazards of the time.
+        Health is left as many times too often as `bold` says, so that rare turns are among the particles before
+        anything speaks for them; what comes back are the logs of the weights (customers, particles) that undo it.
         """
         self._end_stages(cloud, until, rng)
-        self._leave_health(cloud, day, until, cooling, sudden, rng)
+        weight = self._leave_health(cloud, day, until, hazards, bold, rng)
         self._wander(cloud, until - day, rng)
+        return weight
 
     def enter(
         self, cloud: Cloud, cells: tuple[Integers, Integers], stage: Integers, day: Floats, rng: np.random.Generator
@@ -106,9 +127,10 @@ class Laws:
         cloud.stage[cells], cloud.start[cells], cloud.end[cells], cloud.turns[cells] = stage, day, end, turns
 
     def _end_stages(self, cloud: Cloud, until: float, rng: np.random.Generator) -> None:
-        cells = np.nonzero(cloud.end <= until)
-        if not len(cells[0]):
+        account, column = np.nonzero(cloud.end <= until)
+        if not len(account):
             return
+        cells = (account, column)
         stage, end = cloud.stage[cells], cloud.end[cells]
         following = np.where(cloud.turns[cells], INSTEAD[stage], FORWARD[stage])
         healthy = following == HEALTHY
@@ -119,20 +141,25 @@ class Laws:
         self.enter(cloud, cells, following, end, rng)
 
     def _leave_health(
-        self, cloud: Cloud, day: float, until: float, cooling: Table, sudden: Floats, rng: np.random.Generator
-    ) -> None:
+        self, cloud: Cloud, day: float, until: float, hazards: Hazard, bold: Bold, rng: np.random.Generator
+    ) -> Floats:
         years = (until - day) / 365.25
-        both = cooling.sum(axis=1) + sudden
-        chance = -np.expm1(-both * years)
-        cells = np.nonzero((cloud.stage == HEALTHY) & (rng.random(cloud.shape) < chance[:, None]))
-        account = cells[0]
-        cools = rng.random(len(account)) * both[account] >= sudden[account]
-        share = np.cumsum(cooling[account], axis=1)
+        true = np.stack([hazards.cooling.sum(axis=1), hazards.sudden], axis=1) * years
+        drawn = true * np.array([bold.cooling, bold.sudden])
+        healthy = cloud.stage == HEALTHY
+        stays = drawn.sum(axis=1) - true.sum(axis=1)
+        weight = np.where(healthy, stays[:, None], 0.0)
+        account, column = np.nonzero(healthy & (rng.random(cloud.shape) < -np.expm1(-drawn.sum(axis=1))[:, None]))
+        cells = (account, column)
+        cools = rng.random(len(account)) * drawn[account].sum(axis=1) >= drawn[account, 1]
+        share = np.cumsum(hazards.cooling[account], axis=1)
         driver = (rng.random(len(account))[:, None] * share[:, -1:] >= share[:, :-1]).sum(axis=1)
         shape = self.preset.depth_shape
         cloud.driver[cells] = np.where(cools, driver, 0)
         cloud.depth[cells] = np.where(cools, rng.gamma(shape, 1 / shape, len(account)), 0.0)
         self.enter(cloud, cells, np.where(cools, COOLING, LOST), rng.uniform(day, until, len(account)), rng)
+        weight[cells] = np.log(_chance(true, account, cools) / np.maximum(_chance(drawn, account, cools), 1e-300))
+        return weight
 
     def _wander(self, cloud: Cloud, days: float, rng: np.random.Generator) -> None:
         preset = self.preset
@@ -189,6 +216,13 @@ class Laws:
                 total += term
             result[mine] = np.log(total) - x
         return result
+
+
+def _chance(rates: Table, account: Integers, cools: Booleans) -> Floats:
+    """How likely it was that each account left health as it did; `rates` (customers, 2) of cooling and sudden loss."""
+    both = rates.sum(axis=1)
+    way = np.where(cools, rates[account, 0], rates[account, 1])
+    return np.asarray(-np.expm1(-both[account]) * way / np.maximum(both[account], 1e-300))
 
 
 def _turn(first: Booleans, days: float, lengths: tuple[float, float], rng: np.random.Generator) -> Booleans:

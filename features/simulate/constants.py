@@ -100,4 +100,4 @@ def _shown(value: object) -> str:
         return ", ".join(f"{name} {_shown(part)}" for name, part in value.items())
     if isinstance(value, tuple):
         return f"({', '.join(map(_shown, value))})"
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else f"{value:g}"

@@ -75,9 +75,10 @@ class Evidence:
     def _lay_out(self, signal: str, row: Integers, step: Integers, usual: Floats, value: Floats) -> None:
         frame = pd.DataFrame({"step": step, "row": row, "usual": usual, "value": value})
         sums = frame.groupby(["step", "row", "usual"], as_index=False)["value"].agg(["count", "sum"])
-        for step_number, part in sums.groupby("step"):
-            columns = (part[name].to_numpy() for name in ("row", "usual", "count", "sum"))
-            self.trials[int(step_number)][signal] = Group(*columns)
+        bounds = np.searchsorted(sums["step"], np.arange(len(self.steps) + 1))
+        columns = [sums[name].to_numpy() for name in ("row", "usual", "count", "sum")]
+        for number in np.unique(step).tolist():
+            self.trials[number][signal] = Group(*(column[bounds[number] : bounds[number + 1]] for column in columns))
 
     def weigh(self, cloud: Cloud, step: int, since: Floats) -> Floats:
         """Log-likelihood of everything seen in a step but the orders; shape (customers, particles).

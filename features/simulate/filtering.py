@@ -7,13 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from features.simulate.arrays import WEEK, Booleans, Floats, Integers, Span
-from features.simulate.cloud import Cloud, Laws
+from features.simulate.cloud import Bold, Cloud, Hazard, Laws
 from features.simulate.demand import base_rate
 from features.simulate.evidence import Evidence, OrderTimes, Steps, weigh_orders
 from features.simulate.observed import Observations
 from features.simulate.scene import Scene
 from features.simulate.stages import HEALTHY, LOST, NEVER, RUN_IN_WEEKS
 
+BOLD = Bold(cooling=3.0, sudden=25.0)  # weighted down in turn
+LEAST_SHARE = 0.2  # of the draws, for each of healthy, unwell and lost
 ENOUGH = 0.5  # of the particles: below this effective number (Kong, Liu and Wong 1994, JASA 89) they are drawn anew
 
 
@@ -34,11 +36,11 @@ class Watch:
         """The random numbers of one part of the work."""
         return np.random.default_rng([20_001, int(self.rows[0]), *key])
 
-    def hazards(self, day: float) -> tuple[npt.NDArray[np.float64], Floats]:
-        """Yearly hazards of a day: of cooling (customers, drivers), of sudden loss (customers,)."""
+    def hazards(self, day: float) -> Hazard:
+        """The hazards of a day."""
         hazards = self.scene.hazards
         week = int(hazards.week(np.array([int(day)]))[0])
-        return hazards.cooling[self.rows, week].astype(np.float64), hazards.sudden[self.rows, week]
+        return Hazard(hazards.cooling[self.rows, week].astype(np.float64), hazards.sudden[self.rows, week])
 
     def usual_rate(self, days: int) -> npt.NDArray[np.float64]:
         """Expected orders per day by rate and season, for some days from the start (customers, days)."""
@@ -60,7 +62,7 @@ class Watch:
         weight = np.zeros(cloud.shape)
         for step in range(len(steps)):
             day, until = int(steps.edges[step]), int(steps.edges[step + 1])
-            laws.move(cloud, day, until, *self.hazards(day), rng)
+            weight += laws.move(cloud, day, until, self.hazards(day), rng, BOLD)
             if step in talks:
                 laws.talk(cloud, *talks[step], rng)
             base = clock[:, until] - clock[:, day]
@@ -96,7 +98,7 @@ class Watch:
             waited=np.where((since < 0)[:, None], laws.any_wait(shape, rng), 0.0),
         )
         for week in range(-RUN_IN_WEEKS, 0):
-            laws.move(cloud, week * WEEK, (week + 1) * WEEK, *self.hazards(week * WEEK), rng)
+            laws.move(cloud, week * WEEK, (week + 1) * WEEK, self.hazards(week * WEEK), rng)
             # The lost, and those who were no customers yet, begin again in health.
             make_healthy(cloud, (cloud.stage == LOST) | (since >= week * WEEK)[:, None])
         return cloud
@@ -126,14 +128,24 @@ def _normal(weight: Floats) -> Floats:
 
 
 def _resample(cloud: Cloud, weight: Floats, rng: np.random.Generator) -> None:
-    """Draw the particles anew where few carry the weight, systematically (Kitagawa 1996, JCGS 5(1))."""
+    """Draw the particles anew where few carry the weight, systematically (Kitagawa 1996, JCGS 5(1)).
+
+    The healthy, the unwell and the lost each keep a share of the draws, and weights that undo it: a customer who is
+    all but certainly lost can still be found alive.
+    """
     share = _normal(weight)
-    rows = np.flatnonzero(1 / (share**2).sum(axis=1) < ENOUGH * weight.shape[1])
+    kind = np.array([0, 1, 1, 1, 2])[cloud.stage]
+    mass = np.stack([np.where(kind == stratum, share, 0.0).sum(axis=1) for stratum in range(3)], axis=1)
+    wanted = np.where(mass > 0, np.maximum(mass, LEAST_SHARE), 0.0)
+    raised = np.where(mass > 0, wanted / wanted.sum(axis=1, keepdims=True) / np.maximum(mass, 1e-300), 1.0)
+    raised = np.take_along_axis(raised, kind, axis=1)
+    draw = share * raised
+    rows = np.flatnonzero(1 / (draw**2).sum(axis=1) < ENOUGH * weight.shape[1])
     weight -= weight.max(axis=1, keepdims=True)
     if not rows.size:
         return
     count = weight.shape[1]
-    ends = np.cumsum(share[rows], axis=1)
+    ends = np.cumsum(draw[rows], axis=1)
     ends /= ends[:, -1:]
     places = (np.arange(count) + rng.random((len(rows), 1))) / count
     lap = np.arange(len(rows))[:, None] * 2.0
@@ -142,4 +154,4 @@ def _resample(cloud: Cloud, weight: Floats, rng: np.random.Generator) -> None:
     for field in fields(cloud):
         values = getattr(cloud, field.name)
         values[rows] = np.take_along_axis(values[rows], picked, axis=1)
-    weight[rows] = 0.0
+    weight[rows] = -np.log(np.take_along_axis(raised[rows], picked, axis=1))

@@ -11,6 +11,7 @@ bound. It knows from the first day what is usual for a customer, which makes it 
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -53,8 +54,9 @@ OBSERVED: tuple[Callable[..., list[Observations]], ...] = (
 """How each table is read back."""
 
 LATENT, FILTER = "latent_state", "particle_filter"
-PARTICLES = 256
-BATCH = 250  # customers at a time: their clouds fit in a few MB
+PARTICLES = 1000  # possible states of each customer; 4,000 give an AUC that is higher by less than .005
+BATCH = 100  # customers at a time: their clouds fit in a few MB
+THREADS = 2
 Progress = Callable[[str, float], None]
 
 
@@ -71,7 +73,7 @@ def oracles(
     Returns
     -------
     `customer_id, as_of, oracle`, and for 30, 60, 90 and 180 days the probabilities `p_no_order_<h>` of no order in
-    [as_of, as_of + h) and `p_lost_<h>` of being in the stage lost on as_of + h. One row for every customer whose
+    [as_of, as_of + h) and, with 0 days besides, `p_lost_<h>` of being in the stage lost on as_of + h. One row for every customer whose
     relationship began before the as-of date.
 
     Raises
@@ -86,15 +88,23 @@ def oracles(
     observations = [seen for read in OBSERVED for seen in read(scene, world.tables)]
     clock = clock_at(scene.accounts, scene.lives, scene.demand, scene.preset, scene.span, days)
     count = min(customers, len(scene.accounts))
-    parts = []
-    for first in range(0, count, BATCH):
-        if progress is not None:
-            progress(f"oracles of {count} customers", first / count)
+
+    def forecasts(first: int) -> pd.DataFrame:
         watch = Watch(scene, np.arange(first, min(first + BATCH, count)), particles)
+        frames = []
         for number, (day, cloud, weights) in enumerate(watch.filtered(observations, days)):
-            parts.append(_frame(watch, FILTER, day, _ahead(watch, cloud, weights, day)))
+            frames.append(_frame(watch, FILTER, day, _ahead(watch, cloud, weights, day)))
             true = _true(watch, day, clock[watch.rows, number])
-            parts.append(_frame(watch, LATENT, day, _ahead(watch, true, np.full(true.shape, 1 / particles), day)))
+            frames.append(_frame(watch, LATENT, day, _ahead(watch, true, np.full(true.shape, 1 / particles), day)))
+        return pd.concat(frames, ignore_index=True)
+
+    parts = []
+    # The work is in array operations, which leave other threads alone; what comes out depends on no other batch.
+    with ThreadPoolExecutor(THREADS) as pool:
+        for part in pool.map(forecasts, range(0, count, BATCH)):
+            parts.append(part)
+            if progress is not None:
+                progress(f"oracles of {count} customers", min(len(parts) * BATCH / count, 1.0))
     return pd.concat(parts, ignore_index=True).sort_values(["oracle", "as_of", "customer_id"], ignore_index=True)
 
 
@@ -115,16 +125,21 @@ def _ahead(watch: Watch, cloud: Cloud, weights: Floats, day: int) -> _Outlook:
     clock = np.concatenate([np.zeros((len(rate), 1)), np.cumsum(rate, axis=1)], axis=1)
     edges = np.unique(np.concatenate([np.arange(0, max(HORIZONS), WEEK), HORIZONS]))
     before = laws.log_survival(cloud.waited)
-    no_order, lost = {}, {}
+    no_order, lost = {}, {0: _share(weights, cloud.stage == LOST)}
     for first, last in pairwise(edges.tolist()):
-        laws.move(cloud, day + first, day + last, *hazards, rng)
+        laws.move(cloud, day + first, day + last, hazards, rng)
         state = cloud.state(laws.preset, day + (first + last) / 2)
         cloud.waited += laws.need(cloud, clock[:, last] - clock[:, first], state)
         if last in HORIZONS:
             silent = np.exp(laws.log_survival(cloud.waited) - before)
-            no_order[last] = np.minimum((weights * silent).sum(axis=1), 1.0)
-            lost[last] = np.minimum((weights * (cloud.stage == LOST)).sum(axis=1), 1.0)
+            no_order[last] = _share(weights, silent)
+            lost[last] = _share(weights, cloud.stage == LOST)
     return _Outlook(no_order, lost)
+
+
+def _share(weights: Floats, values: npt.NDArray[Any]) -> Floats:
+    """The weighted mean of each customer's particles; a rounding above 1 is taken off."""
+    return np.minimum((weights * values).sum(axis=1), 1.0)
 
 
 def _true(watch: Watch, day: int, clock: Floats) -> Cloud:
@@ -206,7 +221,7 @@ def _frame(watch: Watch, oracle: str, day: int, outlook: _Outlook) -> pd.DataFra
     accounts = watch.scene.accounts
     begun = accounts.since_day[watch.rows] < day
     columns = {f"p_no_order_{h}": outlook.no_order[h] for h in HORIZONS}
-    columns |= {f"p_lost_{h}": outlook.lost[h] for h in HORIZONS}
+    columns |= {f"p_lost_{h}": outlook.lost[h] for h in (0, *HORIZONS)}
     frame = pd.DataFrame(
         {
             "customer_id": pd.array(accounts.customer_id[watch.rows], dtype="str"),

@@ -53,6 +53,8 @@ kizashi simulate --customers 2000 --months 36 --preset normal --seed 1 --out var
 | `--out DIR` | one Parquet file per table of the [contract](contract.md), and the folder `truth/` |
 | `--policy none\\|random\\|overdue` | whom the company [talks to](#interventions-and-both-outcomes) |
 | `--without TABLE` | a source that this company does not have; may be given again |
+| `--end DATE` | day of the extract, at whose midnight the history ends |
+| `--oracle-customers N` | customers of whom the [oracles](#the-two-oracles) make forecasts; they take time |
 | `--dirty SHARE` | the share of rows that [break the contract](#how-things-are-recorded) |
 
 In Python: `features.simulate.simulate(customers, months, seed=, preset=, end=)`, and `write(world, folder)`. Own
@@ -86,7 +88,8 @@ SIGNALS_HEAD = """\
 
 A signal is one number that the tables show of a customer again and again. All that foretells anything stands here: a
 table draws from these declarations alone, and the particle filter reads them backwards. Everything else in the tables
-is chance or the trace of a cause.
+is chance, the trace of a cause, or follows from the orders: there is no invoice without one, and whoever has not
+ordered for long is no longer sent offers.
 
 How to read a row. *Usual* is the median customer. *Between customers* holds the middle 68 % of them. *After cooling*
 and *at the loss* are the median customer in `normal`, for a symptom of usual depth and a cause of weight 1;
@@ -166,7 +169,7 @@ RECORDING = """\
 - **People.** The temperature of a relationship is entered by sales people now and then, late and carelessly.
 - **Missing sources.** `--without TABLE` leaves a table out. No other table changes by it.
 - **Dirty rows.** `--dirty SHARE` breaks rows in the ways that the contract forbids, and writes to `truth/` which ones:
-  exactly these must come to lie in quarantine.
+  exactly these must come to lie in quarantine. The tables are CSV files then.
 """
 
 REALISED = """\
@@ -197,10 +200,10 @@ Two forecasts by somebody who knows how the world was made, for the product to b
   how well they explain it (sequential importance resampling; Gordon, Salmond and Smith 1993). This is the bound of
   what data can give.
 
-Neither is told what happens after the day: causes, market and talks are taken to stay as they are. The filter takes
-a week as one moment and holds a finite number of lives, which makes it a little worse than the bound. It knows what is
-usual for a customer from its first day, which makes it a little better: nobody else could know that. The *share of
-achievable skill* is (contestant - cycle rule) / (particle filter - cycle rule).
+Neither is told what happens after the day: causes and market are taken to stay as they are, and nobody is talked to.
+The filter takes a week as one moment and holds a finite number of lives, which makes it a little worse than the bound.
+It knows what is usual for a customer from its first day, which makes it a little better: no company could know that.
+The *share of achievable skill* is (contestant - cycle rule) / (particle filter - cycle rule).
 """
 
 GATES = """\
@@ -213,8 +216,10 @@ PICTURES = """\
 ## Twenty customers
 
 Drawn from one world of `normal` by `python benchmarks/simulator_lives.py`: by chance, but so that every kind of life is
-there. Above each: the hidden stage, which the product never sees, and every order. Below: some of what the tables show.
-Some losses are easy to see here, because one knows where to look. Cover the band and try again.
+there, and among customers with six orders a year at least. Above each: the hidden stage, which the product never sees,
+and every order. Below: the share of high-margin lines by quarter, contacts with technical people by month, and one dot
+for each answer and each payment. Some losses are easy to see here, because one knows where to look. Cover the band and
+try again.
 """
 
 PATHS = """\
@@ -269,12 +274,21 @@ TRUTH = {
         "orders_180d_if_not": "the same without a talk",
         "kind": "persuadable, sure_thing, lost_cause, sleeping_dog; missing: the 180 days are not over",
     },
+    "dirty": {
+        "table": "where the row stands; there is no such file without `--dirty`",
+        "row_number": "its number in the file, from 1",
+        "copy_of": "number of the sound row that it repeats, among the sound rows",
+        "customer_id": "customer of that row; missing where the table has none",
+        "column": "what is wrong in it",
+        "kind": "in which way, in the words of the [contract](contract.md#bad-input)",
+        "value": "what stands there; missing for a duplicate key",
+    },
     "oracles": {
         "customer_id": "a customer whose relationship had begun",
         "as_of": "the day of the forecast, monthly",
         "oracle": "latent_state, particle_filter",
         "p_no_order_<h>": "P(no order in [as_of, as_of + h days)), for h = 30, 60, 90, 180",
-        "p_lost_<h>": "P(in the stage lost on as_of + h days), for the same h",
+        "p_lost_<h>": "P(in the stage lost on as_of + h days), for the same h and for 0",
     },
 }
 """By file of the truth: its columns and what they mean."""

@@ -150,117 +150,117 @@ _ALL = (
         why="rush order; stock of our goods is no longer kept",
     ),
     Signal(
-        "contact_technical", "interactions", "rate", 0.10, 0.6, away=-1.2, drivers=(1.6, 0.9, 0.8, 1.0, 0.5),
+        "contact_technical", "interactions", "rate", 0.2, 0.6, away=-1.2, drivers=(1.6, 0.9, 0.8, 1.0, 0.5),
         attention=0.35, sectors=(-0.3, -0.5, 0.5), after_loss=0.03,
         why="contacts with technical people; engineers work with the next supplier: down 70 %, and often they alone",
     ),
     Signal(
-        "contact_purchasing", "interactions", "rate", 0.18, 0.6, away=-0.25, comparing=0.45,
+        "contact_purchasing", "interactions", "rate", 0.28, 0.6, away=-0.35, comparing=0.6,
         drivers=(0.8, 1.3, 0.5, 1.6, 1.0), attention=0.35, after_loss=0.15,
         why="contacts with buyers; fewer while cooling, more again while offers are compared",
     ),
     Signal(
-        "contact_user", "interactions", "rate", 0.06, 0.6, away=-0.4, drivers=(0.8, 0.5, 1.2, 1.2, 1.0),
+        "contact_user", "interactions", "rate", 0.1, 0.6, away=-0.6, drivers=(0.8, 0.5, 1.2, 1.2, 1.0),
         attention=0.35, after_loss=0.05, why="contacts with users of the goods",
     ),
     Signal(
-        "contact_executive", "interactions", "rate", 0.03, 0.6, away=-0.6, drivers=(0.8, 0.6, 0.8, 2.2, 0.6),
+        "contact_executive", "interactions", "rate", 0.05, 0.6, away=-0.9, drivers=(0.8, 0.6, 0.8, 2.2, 0.6),
         attention=0.3, after_loss=0.05, why="contacts with executives",
     ),
     Signal(
-        "inbound", "interactions", "share", 0.40, 0.5, away=-0.8, drivers=(0.9, 0.8, 1.0, 1.4, 1.0), attention=0.2,
+        "inbound", "interactions", "share", 0.40, 0.5, away=-1.0, drivers=(0.9, 0.8, 1.0, 1.4, 1.0), attention=0.2,
         why="contact that the customer began; silence before silence",
     ),
     Signal(
-        "price_inquiry", "interactions", "share", 0.12, 0.5, comparing=1.3, drivers=(1.2, 1.8, 0.5, 0.5, 0.3),
+        "price_inquiry", "interactions", "share", 0.12, 0.5, comparing=1.7, drivers=(1.2, 1.8, 0.5, 0.5, 0.3),
         why="inbound contact with a buyer that is an inquiry about prices; ours are the yardstick of another offer",
     ),
     Signal(
-        "replied", "interactions", "share", 0.85, 0.7, away=-1.0, drivers=(0.9, 0.8, 1.0, 1.5, 0.7), attention=0.2,
+        "replied", "interactions", "share", 0.85, 0.7, away=-1.3, drivers=(0.9, 0.8, 1.0, 1.5, 0.7), attention=0.2,
         why="message of ours that is answered at all",
     ),
     Signal(
-        "reply_days", "interactions", "value", 0.3, 0.5, away=0.7, drivers=(0.9, 0.8, 1.0, 1.5, 0.7),
+        "reply_days", "interactions", "value", 0.3, 0.5, away=1.0, drivers=(0.9, 0.8, 1.0, 1.5, 0.7),
         attention=-0.15, noise=0.9, why="log of the days until the answer",
     ),
     Signal(
-        "deferral", "interactions", "share", 0.06, 0.5, away=1.5, drivers=(1.0, 1.0, 0.8, 1.2, 1.2), attention=-0.2,
+        "deferral", "interactions", "share", 0.06, 0.5, away=2.0, drivers=(1.0, 1.0, 0.8, 1.2, 1.2), attention=-0.2,
         why="text that puts us off: next quarter, still under review, no budget now",
     ),
     Signal(
-        "rival_mention", "interactions", "share", 0.03, 0.5, comparing=1.9, drivers=(1.8, 1.3, 0.6, 0.5, 0.0),
+        "rival_mention", "interactions", "share", 0.03, 0.5, comparing=2.4, drivers=(1.8, 1.3, 0.6, 0.5, 0.0),
         why="text that names another supplier",
     ),
     Signal(
-        "price_pressure", "interactions", "share", 0.08, 0.6, comparing=1.2, drivers=(1.0, 2.0, 0.4, 0.4, 0.6),
+        "price_pressure", "interactions", "share", 0.08, 0.6, comparing=1.6, drivers=(1.0, 2.0, 0.4, 0.4, 0.6),
         why="text that asks for a lower price",
     ),
     Signal(
-        "attended", "interactions", "share", 0.60, 0.6, away=-1.2, drivers=(1.0, 0.7, 0.8, 1.7, 0.8), attention=0.3,
+        "attended", "interactions", "share", 0.60, 0.6, away=-1.6, drivers=(1.0, 0.7, 0.8, 1.7, 0.8), attention=0.3,
         why="invitation to an event that is followed",
     ),
     Signal(
-        "maintenance_accepted", "services", "share", 0.72, 0.6, away=-1.5, drivers=(1.3, 1.0, 1.1, 0.8, 0.8),
+        "maintenance_accepted", "services", "share", 0.72, 0.6, away=-2.0, drivers=(1.3, 1.0, 1.1, 0.8, 0.8),
         attention=0.2, why="offer of maintenance that is taken; nobody services what is to be replaced",
     ),
     Signal(
-        "training_accepted", "services", "share", 0.55, 0.6, away=-1.6, drivers=(1.4, 0.8, 0.8, 1.2, 0.8),
+        "training_accepted", "services", "share", 0.55, 0.6, away=-2.2, drivers=(1.4, 0.8, 0.8, 1.2, 0.8),
         attention=0.3, why="offer of training that is taken; nobody learns what is to be replaced",
     ),
     Signal(
-        "upgrade_accepted", "services", "share", 0.30, 0.6, away=-1.4, drivers=(1.3, 1.2, 0.8, 0.8, 1.0),
+        "upgrade_accepted", "services", "share", 0.30, 0.6, away=-1.8, drivers=(1.3, 1.2, 0.8, 0.8, 1.0),
         why="offer of an upgrade that is taken",
     ),
     Signal(
-        "complaints", "services", "rate", 0.02, 0.8, away=0.7, drivers=(0.5, 0.3, 2.6, 0.6, 0.2), attention=0.1,
+        "complaints", "services", "rate", 0.02, 0.8, away=0.9, drivers=(0.5, 0.3, 2.6, 0.6, 0.2), attention=0.1,
         why="complaints; some customers always complain, and stay",
     ),
     Signal(
-        "survey_answered", "services", "share", 0.50, 0.7, away=-1.1, attention=0.3,
+        "survey_answered", "services", "share", 0.50, 0.7, away=-1.5, attention=0.3,
         drivers=(1.0, 0.8, 1.0, 1.5, 0.8), why="survey that is answered; not answering is an answer",
     ),
     Signal(
-        "rating", "services", "value", 3.9, 0.45, away=-0.7, noise=0.8, drivers=(0.7, 0.7, 2.0, 1.0, 0.3),
+        "rating", "services", "value", 3.9, 0.45, away=-0.9, noise=0.8, drivers=(0.7, 0.7, 2.0, 1.0, 0.3),
         why="rating of 1 to 5 in a survey, before it is rounded",
     ),
     Signal(
-        "pay_days", "finances", "value", 2.0, 7.0, away=8.0, noise=6.0, drivers=(0.8, 1.0, 1.2, 0.8, 1.8),
+        "pay_days", "finances", "value", 2.0, 7.0, away=11.0, noise=6.0, drivers=(0.8, 1.0, 1.2, 0.8, 1.8),
         why="days from the due date to the payment; some customers always pay late, and stay",
     ),
     Signal(
-        "confirm_days", "finances", "value", 0.6, 0.5, away=0.6, noise=0.7, drivers=(0.8, 0.8, 1.2, 1.4, 0.8),
+        "confirm_days", "finances", "value", 0.6, 0.5, away=0.9, noise=0.7, drivers=(0.8, 0.8, 1.2, 1.4, 0.8),
         why="log of the days until an invoice is confirmed",
     ),
     Signal(
-        "disputed", "finances", "share", 0.02, 0.7, away=1.3, drivers=(0.6, 1.3, 1.8, 0.5, 0.8),
+        "disputed", "finances", "share", 0.02, 0.7, away=1.6, drivers=(0.6, 1.3, 1.8, 0.5, 0.8),
         why="invoice that is disputed",
     ),
     Signal(
-        "milestone_kept", "partnerships", "share", 0.75, 0.5, away=-1.4, drivers=(1.3, 0.8, 0.8, 1.4, 1.0),
+        "milestone_kept", "partnerships", "share", 0.75, 0.5, away=-1.8, drivers=(1.3, 0.8, 0.8, 1.4, 1.0),
         attention=0.25, why="milestone that is done when planned, not postponed or cancelled",
     ),
     Signal(
-        "quotes", "quotes", "rate", 0.06, 0.6, away=-0.2, comparing=0.5, drivers=(1.0, 1.4, 0.6, 0.5, 0.8),
+        "quotes", "quotes", "rate", 0.06, 0.6, away=-0.2, comparing=0.8, drivers=(1.0, 1.4, 0.6, 0.5, 0.8),
         sectors=(0.0, -0.7, 0.4), after_loss=0.05, why="quotations asked for; more while offers are compared",
     ),
     Signal(
-        "asked_discount", "quotes", "value", 0.06, 0.03, comparing=0.06, noise=0.04,
+        "asked_discount", "quotes", "value", 0.06, 0.03, comparing=0.08, noise=0.04,
         drivers=(1.0, 1.8, 0.4, 0.4, 0.6), why="discount asked for with a quotation",
     ),
     Signal(
-        "quote_won", "quotes", "share", 0.45, 0.5, away=-1.2, drivers=(1.4, 1.4, 0.7, 0.7, 0.8),
+        "quote_won", "quotes", "share", 0.45, 0.5, away=-1.6, drivers=(1.4, 1.4, 0.7, 0.7, 0.8),
         ends=True, why="quotation that becomes an order",
     ),
     Signal(
-        "warm", "account_changes", "share", 0.72, 0.5, away=-1.3, drivers=(0.6, 0.8, 1.2, 1.4, 0.6), attention=0.3,
+        "warm", "account_changes", "share", 0.72, 0.5, away=-1.7, drivers=(0.6, 0.8, 1.2, 1.4, 0.6), attention=0.3,
         why="temperature entered as hot or warm; entered by people, now and then, late and carelessly",
     ),
     Signal(
-        "renewed", "contracts", "share", 0.90, 0.4, away=-1.5, drivers=(1.2, 1.2, 0.8, 0.8, 1.0),
+        "renewed", "contracts", "share", 0.90, 0.4, away=-2.0, drivers=(1.2, 1.2, 0.8, 0.8, 1.0),
         ends=True, why="yearly contract that is signed again",
     ),
     Signal(
-        "coupon_used", "promotions", "share", 0.35, 0.6, away=-1.1, drivers=(1.2, 0.6, 0.8, 0.8, 1.3),
+        "coupon_used", "promotions", "share", 0.35, 0.6, away=-1.4, drivers=(1.2, 0.6, 0.8, 0.8, 1.3),
         attention=0.2, ends=True, why="promotion that is used",
     ),
 )  # fmt: skip
