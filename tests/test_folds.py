@@ -43,7 +43,7 @@ EVERYONE = {
 def lines() -> pd.DataFrame:
     """A small company whose orders and credit notes often come to the books late. Not to be changed in place."""
     late = replace(PRESETS["normal"], credit_notes=0.15, late_rows=0.15)
-    return simulate(260, 26, seed=5, preset=late, end=date(2025, 6, 1)).tables["transactions"]
+    return simulate(260, 26, seed=5, preset=late, end=date(2025, 6, 4)).tables["transactions"]
 
 
 def known_before(cutoff: date) -> pd.DataFrame:

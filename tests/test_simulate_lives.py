@@ -237,7 +237,6 @@ def before_the_decision(world: World, talks: pd.DataFrame) -> np.ndarray:
     return np.where(np.arange(turned_away.shape[1]) < week[:, None], turned_away, 0.0)
 
 
-@pytest.mark.xfail(strict=True, reason="a stage that a talk cuts short runs faster from its start, before the talk too")
 def test_until_the_decision_both_lives_are_one() -> None:
     talked, left_alone = with_share(1.0), with_share(0.0)
     talks = talked.truth["interventions"]

@@ -57,6 +57,7 @@ class Cloud:
     stage: Integers
     start: Floats  # of the stage
     end: Floats  # of the stage; NEVER in health, and for a loss for good
+    planned: Floats  # the end that it would have had if no talk had come between
     turns: Booleans  # the stage will lead to INSTEAD
     driver: Integers
     depth: Floats  # 0 where no cause is at work
@@ -81,7 +82,7 @@ class Cloud:
     def state(self, preset: Preset, day: float, rows: slice | Integers = slice(None)) -> State:
         """What shifts the signals of the customers `rows` on a day."""
         stage, depth = self.stage[rows], self.depth[rows]
-        over = np.clip((day - self.start[rows]) / (self.end[rows] - self.start[rows]), 0, 1)
+        over = np.clip((day - self.start[rows]) / (self.planned[rows] - self.start[rows]), 0, 1)
         left = np.maximum(1 - (day - self.recovered[rows]) / preset.fade_days, 0)
         levels = []
         for knots, fading in ((TURNED_AWAY, self.fading[rows]), (COMPARING, self.fading_comparing[rows])):
@@ -124,7 +125,8 @@ class Laws:
         turns = rng.random(len(stage)) < instead[stage]
         end = day + rng.gamma(shape[stage], mean[stage] / shape[stage])
         end = np.where((stage == HEALTHY) | ((stage == LOST) & ~turns), NEVER, end)
-        cloud.stage[cells], cloud.start[cells], cloud.end[cells], cloud.turns[cells] = stage, day, end, turns
+        cloud.stage[cells], cloud.start[cells], cloud.turns[cells] = stage, day, turns
+        cloud.end[cells] = cloud.planned[cells] = end
 
     def _end_stages(self, cloud: Cloud, until: float, rng: np.random.Generator) -> None:
         account, column = np.nonzero(cloud.end <= until)
@@ -134,9 +136,11 @@ class Laws:
         stage, end = cloud.stage[cells], cloud.end[cells]
         following = np.where(cloud.turns[cells], INSTEAD[stage], FORWARD[stage])
         healthy = following == HEALTHY
-        level = np.where(stage == LOST, 0.0, cloud.depth[cells])
-        cloud.fading[cells] = np.where(healthy, level * TURNED_AWAY[stage, 1], cloud.fading[cells])
-        cloud.fading_comparing[cells] = np.where(healthy, level * COMPARING[stage, 1], cloud.fading_comparing[cells])
+        depth = np.where(stage == LOST, 0.0, cloud.depth[cells])
+        reached = (end - cloud.start[cells]) / (cloud.planned[cells] - cloud.start[cells])
+        for fading, knots in ((cloud.fading, TURNED_AWAY), (cloud.fading_comparing, COMPARING)):
+            level = depth * (knots[stage, 0] + (knots[stage, 1] - knots[stage, 0]) * reached)
+            fading[cells] = np.where(healthy, level, fading[cells])
         cloud.recovered[cells] = np.where(healthy, end, cloud.recovered[cells])
         self.enter(cloud, cells, following, end, rng)
 

@@ -85,6 +85,7 @@ class Watch:
             stage=np.full(shape, HEALTHY),
             start=np.full(shape, -1e3),
             end=np.full(shape, float(NEVER)),
+            planned=np.full(shape, float(NEVER)),
             turns=np.zeros(shape, dtype=bool),
             driver=np.zeros(shape, dtype=np.int64),
             depth=np.zeros(shape),
@@ -115,7 +116,7 @@ class Watch:
 def make_healthy(cloud: Cloud, cells: Booleans) -> None:
     """Put some particles into a health without a past."""
     cloud.stage[cells] = HEALTHY
-    cloud.end[cells] = NEVER
+    cloud.end[cells] = cloud.planned[cells] = NEVER
     cloud.turns[cells] = False
     for name in ("depth", "fading", "fading_comparing"):
         getattr(cloud, name)[cells] = 0.0

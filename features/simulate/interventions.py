@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from features.simulate.accounts import Accounts
-from features.simulate.arrays import Booleans, Floats, Integers, Span
+from features.simulate.arrays import WEEK, Booleans, Floats, Integers, Span
 from features.simulate.demand import Orders
 from features.simulate.presets import Preset
 from features.simulate.stages import (
@@ -66,8 +66,8 @@ def nobody() -> Talks:
 def pick(accounts: Accounts, orders: Orders, preset: Preset, span: Span, rng: np.random.Generator) -> Talks:
     """The candidates of the preset's policy in a world without talks, and who of them is talked to.
 
-    `overdue`: the first day after a moment of chance on which the last order is `OVERDUE` usual gaps ago; `random`:
-    that moment itself. Until then the lives with and without a talk are one.
+    `overdue`: the first start of a week after a moment of chance on which the last order is `OVERDUE` usual gaps ago;
+    `random`: the start of the week of that moment. Until then the lives with and without a talk are one.
     """
     count = len(accounts)
     start = rng.integers(0, span.days, count)
@@ -75,6 +75,8 @@ def pick(accounts: Accounts, orders: Orders, preset: Preset, span: Span, rng: np
     lucky = rng.random(count) < preset.treated_share
     if preset.policy == "none" or preset.sudden_share >= 1:
         return nobody()
+    # The state of a relationship is kept by the week: a talk in the middle of one would reach back to its start.
+    start = start // WEEK * WEEK
     day = start if preset.policy == "random" else _first_overdue(accounts, orders, start, span)
     who = np.flatnonzero((day < span.days) & (day > accounts.since_day))
     never = np.full(len(who), NEVER)
@@ -89,12 +91,13 @@ def response_shares(preset: Preset) -> list[float]:
 
 
 def _first_overdue(accounts: Accounts, orders: Orders, start: Integers, span: Span) -> Integers:
-    """First day from `start` on which each customer is overdue; the length of the history if there is none."""
+    """First start of a week from `start` on which each customer is overdue; the length of the history if none."""
     patience = np.ceil(OVERDUE * 365.25 / accounts.orders_per_year).astype(np.int64)
     begins = np.append(orders.day[1:], span.days)
     last_of = np.append(orders.account[1:] != orders.account[:-1], True) if len(orders.day) else np.empty(0, bool)
     begins = np.where(last_of, span.days, begins)
     due = np.maximum(orders.day + patience[orders.account], start[orders.account])
+    due = -(-due // WEEK) * WEEK
     first = np.full(len(accounts), span.days)
     fits = due < begins
     np.minimum.at(first, orders.account[fits], due[fits])

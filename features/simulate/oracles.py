@@ -73,8 +73,8 @@ def oracles(
     Returns
     -------
     `customer_id, as_of, oracle`, and for 30, 60, 90 and 180 days the probabilities `p_no_order_<h>` of no order in
-    [as_of, as_of + h) and, with 0 days besides, `p_lost_<h>` of being in the stage lost on as_of + h. One row for every customer whose
-    relationship began before the as-of date.
+    [as_of, as_of + h) and, with 0 days besides, `p_lost_<h>` of being in the stage lost on as_of + h. One row for
+    every customer whose relationship began before the as-of date.
 
     Raises
     ------
@@ -164,6 +164,7 @@ def _true(watch: Watch, day: int, clock: Floats) -> Cloud:
         stage=full(stage),
         start=full(start),
         end=end,
+        planned=end.copy(),
         turns=turns,
         driver=full(np.where(caused, scene.lives.driver[now], state.driver[rows, week])),
         depth=full(np.where(caused, scene.lives.depth[now], 0.0)),

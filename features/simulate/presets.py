@@ -65,8 +65,8 @@ class Preset:
     projects: float = _parameter(1.0, "multiplies the share of customers who order for projects: bursts, then silence")
     project_on_days: float = _parameter(80.0, "mean length of a project")
     project_off_days: float = _parameter(130.0, "mean silence between projects")
-    pauses_per_year: float = _parameter(0.6, "plant closed, stock full, budget frozen: silence that means nothing")
-    pause_days: float = _parameter(45.0, "mean length of a pause")
+    pauses_per_year: float = _parameter(0.8, "plant closed, stock full, budget frozen: silence that means nothing")
+    pause_days: float = _parameter(60.0, "mean length of a pause")
     new_per_year: float = _parameter(
         0.18, "customers won per year, as a share of those there at the start", opens="arrivals"
     )

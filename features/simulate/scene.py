@@ -96,17 +96,22 @@ def weekly_state(lives: Lives, customers: int, preset: Preset, span: Span) -> tu
     driver = np.zeros((customers, span.weeks), dtype=np.int64)
     caused = lives.driver >= 0
 
+    # A talk ends a stage before its time, and cannot have hastened what came before the talk.
+    reached = (lives.end - lives.start) / (lives.planned - lives.start)
+
     past = np.flatnonzero(_recovered(lives) & caused)
     row, week, part = _every_week(lives.end[past], lives.end[past] + int(preset.fade_days), middle)
     row = past[row]
     cell = (lives.account[row], week)
-    turned_away[cell] = lives.depth[row] * TURNED_AWAY[lives.stage[row], 1] * (1 - part)
-    comparing[cell] = lives.depth[row] * COMPARING[lives.stage[row], 1] * (1 - part)
+    for state, knots in ((turned_away, TURNED_AWAY), (comparing, COMPARING)):
+        at_start, at_end = knots[lives.stage[row]].T
+        state[cell] = lives.depth[row] * (at_start + (at_end - at_start) * reached[row]) * (1 - part)
     driver[cell] = lives.driver[row]
 
     unwell = np.flatnonzero((lives.stage != HEALTHY) & caused)
     row, week, part = _every_week(lives.start[unwell], lives.end[unwell], middle)
     row = unwell[row]
+    part *= reached[row]
     cell = (lives.account[row], week)
     for state, knots in ((turned_away, TURNED_AWAY), (comparing, COMPARING)):
         at_start, at_end = knots[lives.stage[row]].T

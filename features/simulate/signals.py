@@ -120,7 +120,7 @@ def in_natural_units(signal: Signal, level: Floats) -> Floats:
 # Drivers in order: competitor, price, service, relationship, demand.
 _ALL = (
     Signal(
-        "orders", "transactions", "renewal", 10.0, 0.8, away=-0.9, drivers=(0.8, 0.7, 1.2, 1.5, 1.3),
+        "orders", "transactions", "renewal", 9.0, 0.8, away=-0.9, drivers=(0.8, 0.7, 1.2, 1.5, 1.3),
         sectors=(0.0, 0.7, -0.35),
         why="per year; orders thin out before they stop: 41 % of the usual rate at the loss, 64 % after the cooling",
     ),
@@ -164,7 +164,7 @@ _ALL = (
         attention=0.35, after_loss=0.05, why="contacts with users of the goods",
     ),
     Signal(
-        "contact_executive", "interactions", "rate", 0.05, 0.6, away=-0.9, drivers=(0.8, 0.6, 0.8, 2.2, 0.6),
+        "contact_executive", "interactions", "rate", 0.05, 0.6, away=-0.6, drivers=(0.8, 0.6, 0.8, 2.2, 0.6),
         attention=0.3, after_loss=0.05, why="contacts with executives",
     ),
     Signal(

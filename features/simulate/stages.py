@@ -39,6 +39,7 @@ class Lives:
     stage: Integers  # index into STAGES
     start: Integers
     end: Integers  # NEVER if it does not end
+    planned: Integers  # the end that it would have had if no talk had come between
     driver: Integers  # index into DRIVERS; -1 in health and for a sudden loss and what follows it
     depth: Floats  # how deep the symptoms of this episode go, mean 1
     onset: Integers  # day on which the cooling began that led here; the own start if there was none
@@ -142,7 +143,7 @@ def live_on(
     while now["account"].size:
         account, stage = now["account"], now["stage"]
         end, following = _leave(now, hazards, preset, rng)
-        steps.append(pd.DataFrame({**now, "end": end}))
+        steps.append(pd.DataFrame({**now, "end": end, "planned": end}))
         begins = following == COOLING
         unseen = (following == HEALTHY) | ((stage == HEALTHY) & (following == LOST))
         driver = _drivers(hazards, account, end, rng)
