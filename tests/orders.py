@@ -85,7 +85,7 @@ def ingested(table: pd.DataFrame, folder: Path, buckets: int = 1) -> Events:
 def world_lines() -> pd.DataFrame:
     """A small simulated company with many late bookings and credit notes, each row once. Not to be changed in place."""
     often = replace(PRESETS["normal"], credit_notes=0.15, late_rows=0.15, duplicates=0.0)
-    return simulate(50, 30, seed=11, preset=often, end=WORLD_END).tables["transactions"]
+    return simulate(80, 30, seed=11, preset=often, end=WORLD_END).tables["transactions"]
 
 
 @cache

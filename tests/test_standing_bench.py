@@ -1,5 +1,6 @@
 """The bench: anybody's files judged by outcomes from the data itself, beside rules, chance and, in a world, oracles."""
 
+import shutil
 import json
 import re
 from datetime import date
@@ -286,12 +287,20 @@ def test_a_contestant_needs_a_name_of_its_own_and_a_file(spec):
         standing_given.read_all([spec], standing_page.NAMES)
 
 
+def test_without_the_product_the_oracles_are_judged_and_without_oracles_nobody_is_left(world, tmp_path, capsys):
+    assert judge("--data", world, "--out", tmp_path / "out", "--no-product") == 0
+    assert "oracle: particle filter" in (tmp_path / "out" / "standing_table.md").read_text("utf-8")
+    shutil.copytree(world, tmp_path / "bare", ignore=shutil.ignore_patterns("oracles.parquet"))
+    capsys.readouterr()
+    assert judge("--data", tmp_path / "bare", "--out", tmp_path / "none", "--no-product") == 2
+    assert "nobody to judge" in capsys.readouterr().err
+
+
 def test_options_that_contradict_each_other_and_rows_of_other_data_end_with_2_and_one_line(world, tmp_path, capsys):
     frame().to_parquet(tmp_path / "strangers.parquet")
     frame(as_of=pd.to_datetime(["2031-02-01"] * 2)).to_parquet(tmp_path / "future.parquet")
     given = ["--contestant", handed_in(world)]
     calls = {
-        "nobody to judge": ["--no-product"],
         "file of the product": ["--no-product", *given, "--predictions", "x.parquet"],
         "No row is common to all": ["--no-product", "--contestant", f"other={tmp_path / 'strangers.parquet'}"],
         "no as_of in common": ["--no-product", *given, "--contestant", f"other={tmp_path / 'future.parquet'}"],

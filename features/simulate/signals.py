@@ -212,7 +212,7 @@ _ALL = (
         why="offer of an upgrade that is taken",
     ),
     Signal(
-        "complaints", "services", "rate", 0.02, 0.8, away=0.9, drivers=(0.5, 0.3, 2.6, 0.6, 0.2), attention=0.1,
+        "complaints", "services", "rate", 0.02, 0.8, away=0.5, drivers=(0.5, 0.3, 2.6, 0.6, 0.2), attention=0.1,
         why="complaints; some customers always complain, and stay",
     ),
     Signal(
@@ -240,7 +240,7 @@ _ALL = (
         attention=0.25, why="milestone that is done when planned, not postponed or cancelled",
     ),
     Signal(
-        "quotes", "quotes", "rate", 0.06, 0.6, away=-0.2, comparing=0.8, drivers=(1.0, 1.4, 0.6, 0.5, 0.8),
+        "quotes", "quotes", "rate", 0.06, 0.6, away=-0.2, comparing=0.6, drivers=(1.0, 1.4, 0.6, 0.5, 0.8),
         sectors=(0.0, -0.7, 0.4), after_loss=0.05, why="quotations asked for; more while offers are compared",
     ),
     Signal(
