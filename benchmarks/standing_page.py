@@ -165,10 +165,11 @@ class Page:
         return self.blocks[0].subject
 
 
-def context_of(intake: Intake, layout: str, command: str, split: str = ROLLING) -> Context:
-    """The common facts of a report on an intake."""
+def context_of(intake: Intake, layout: str, command: str, split: str = ROLLING, origin: str = "") -> Context:
+    """The common facts of a report on an intake; `origin` says where its data comes from."""
     cohort, data = intake.cohort(), intake.request.data
-    name = DATA.get(layout) or (data if "://" in data else Path(data).name)
+    known = DATA.get(layout) or (data if "://" in data else Path(data).name)
+    name = f"{known}, {origin}" if origin else known
     span = f"orders from {intake.first_order()}, known until {intake.as_of}"
     versions = ", ".join(f"{name} {version(name)}" for name in DISTRIBUTIONS)
     return Context(

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import standing_early, standing_field, standing_page
+from benchmarks import standing_early, standing_field, standing_page, standing_truth
 from benchmarks.standing_early import BASELINE, Early
 from benchmarks.standing_field import SEGMENTS, Field
 from benchmarks.standing_given import RANDOM, SCORES
@@ -320,7 +320,8 @@ def measured(
     intake = take_in(Request(arguments.data, work, layout=arguments.layout))
     field = standing_field.assemble(arguments, intake, progress)
     split = FOREIGN if arguments.no_product else standing_page.ROLLING
-    context = standing_page.context_of(intake, arguments.layout, command(arguments, field.cutoffs), split)
+    origin = standing_truth.simulated_by(arguments.data)
+    context = standing_page.context_of(intake, arguments.layout, command(arguments, field.cutoffs), split, origin)
     measure = Measure(capacity=arguments.capacity, seed=intake.settings.training.seed)
     result = page(field.predictions, context, measure, progress, field)
     progress("early warning", 0.95)

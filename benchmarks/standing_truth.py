@@ -113,6 +113,20 @@ def read(data: str) -> Truth | None:
     return Truth(losses, oracles, end)
 
 
+def simulated_by(data: str) -> str:
+    """The command that makes the data again where it is a simulated world; else nothing."""
+    record = Path(data) / "truth" / "world.json"
+    if "://" in data or not record.is_file():
+        return ""
+    settings = json.loads(record.read_text(encoding="utf-8"))["settings"]
+    named = ("customers", "months", "preset", "seed", "end", "policy")
+    options = " ".join(f"--{name} {settings[name]}" for name in named if settings.get(name) is not None)
+    lacking = "".join(f" --without {table}" for table in settings.get("without", ()))
+    return (
+        f"made by `kizashi simulate {options}{lacking} --out {Path(data).name}`; `--oracle-customers` adds the oracles"
+    )
+
+
 def true_losses(truth: Truth) -> tuple[Losses, ...]:
     """The losses of a simulated world."""
     events = truth.losses.rename(columns={"lost_at": "event_at", "returned_at": "ends_at"})
