@@ -1,4 +1,4 @@
-"""Plain facts about each customer from every table of the contract, made by one recipe that knows no table.
+"""Plain facts about each customer from every table of the contract, by one recipe, and how well a single one foretells.
 
 Used by simulator_gates.py, which is the command: what a beginner would count first must not give a loss away.
 """
@@ -6,16 +6,21 @@ Used by simulator_gates.py, which is the command: what a beginner would count fi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from scipy.stats import rankdata
 
 from features import cutoffs
 from features.buckets import Events, map_buckets
 from features.contract import CONTRACT, KNOWN_AT, RECORDED_AT, Column, Table
 from features.simulate.recording import BEFORE
 from features.sql import name_sql, text_sql
+from models.figures import FloatArray
 
 WINDOWS = (30, 90, 180, 365)
 RECENT, USUAL = 180, 365  # days of a mean, and of the time before them that it is compared with
@@ -47,8 +52,7 @@ def plain_facts(events: Events, as_ofs: Sequence[date]) -> pd.DataFrame:
 
     frame = pd.concat(map_buckets(of_bucket, events), ignore_index=True)
     counted = [name for name in map(str, frame.columns) if " rows " in name]
-    frame[counted] = frame[counted].fillna(0.0)
-    return frame.astype({"customer_id": "str", "as_of": "datetime64[us]"})
+    return frame.fillna(dict.fromkeys(counted, 0.0)).astype({"customer_id": "str", "as_of": "datetime64[us]"})
 
 
 def _of_table(con: duckdb.DuckDBPyConnection, table: Table) -> pd.DataFrame:
@@ -101,7 +105,7 @@ def _facts(table: Table) -> Iterator[Fact]:
             yield from _means(table, column.name, value)
         elif column.type == "timestamp":
             reference = "own" if table.time else "CAST(as_of AS TIMESTAMP)"
-            yield from _means(table, f"days to {column.name}", f"CAST(epoch({name} - {reference}) AS BIGINT)")
+            yield from _means(table, f"hours to {column.name}", f"date_diff('hour', {reference}, {name})")
             yield from _means(table, f"whether {column.name} is known", f"CAST({name} IS NOT NULL AS INTEGER)")
         for value in column.values:
             yield from _shares(table, column.name, value, "true")
@@ -133,3 +137,37 @@ def _pace(where: str) -> str:
     recent = f"count(*) FILTER ({where} AND days_ago <= {PACE})"
     before = f"count(*) FILTER ({where} AND days_ago BETWEEN {PACE + 1} AND {PACE + USUAL})"
     return f"({recent} + {PSEUDO}) / ({before} * {PACE / USUAL:.6f} + {PSEUDO})"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A fact and the way in which it is read: where a missing value stands, and whether high or low is the sign."""
+
+    name: str
+    missing: float
+    sign: float
+
+    def score(self, rows: pd.DataFrame) -> pd.Series[float]:
+        """High where the fact points to the outcome."""
+        # Ranks keep the order, and hold no infinity.
+        return self.sign * rows[self.name].fillna(self.missing).rank()
+
+
+def best_reading(rows: pd.DataFrame, names: Sequence[str], outcome: str) -> Reading:
+    """The single fact with the highest AUC, averaged over the cutoffs (`cutoff`), in whichever way it reads best."""
+    values, y = rows[list(names)].to_numpy(dtype=float), rows[outcome].to_numpy() == 1
+    groups = list(rows.groupby("cutoff").indices.values())
+    ways = (-np.inf, np.inf)
+    aucs = np.empty((len(ways), len(names)))
+    for number, missing in enumerate(ways):
+        filled = np.where(np.isnan(values), missing, values)
+        aucs[number] = np.mean([_aucs(filled[here], y[here]) for here in groups], axis=0)
+    way, place = divmod(int(np.abs(aucs - 0.5).argmax()), len(names))
+    return Reading(names[place], ways[way], 1.0 if aucs[way, place] >= 0.5 else -1.0)
+
+
+def _aucs(values: FloatArray, y: npt.NDArray[np.bool_]) -> FloatArray:
+    """AUC of every column."""
+    hits = int(y.sum())
+    above = rankdata(values, axis=0)[y].sum(axis=0) - hits * (hits + 1) / 2
+    return np.asarray(above / (hits * (len(y) - hits)))

@@ -108,11 +108,13 @@ def page(sections: Sequence[Early], head: str) -> str:
         head,
         f"Every contestant opens {terms.per_100_a_month:g} new warnings per 100 customers and month, counted in "
         f"episodes: a warning is over after more than {terms.closed_after_days} days below the threshold, and a lost "
-        "customer who stays high is one warning. Warnings that stand when the dates begin are not new. *Precision*: "
-        f"share of new warnings followed by the loss within {terms.hit_within_days} days, among those old enough to "
-        "tell. *Already lost*: share of new warnings that came after the loss. *Standing*: share of customers under a "
-        "warning at a date. *Revenue*: share of the lost revenue that was warned about before the loss. In brackets "
-        "95 % intervals over customers, paired for the last column. What each figure means: `docs/evaluation.md`.",
+        "customer who stays high is one warning. Warnings that stand when the dates begin are not new. Thresholds are "
+        "found on the dates that are judged. *Warned*: share of losses with a new warning that opened so many days "
+        f"before, and at most {terms.hit_within_days}. *Precision*: share of new warnings followed by the loss within "
+        f"{terms.hit_within_days} days, among those old enough to tell; a dash where none is. *Already lost*: share of "
+        "new warnings that came after the loss. *Standing*: share of customers under a warning at a date. *Revenue*: "
+        "share of the lost revenue that was newly warned about before the loss. In brackets 95 % intervals over "
+        "customers, paired for the last column. What each figure means: `docs/evaluation.md`.",
     ]
     for section in sections:
         parts.append(f"## Loss: {section.losses.words}\n\nLosses are known until {section.losses.known_until}.")

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from features.errors import SettingsError
+from models.earliness import RANDOM
 from models.evaluation import InvalidPredictions
 from models.folds import KEYS
 from models.rules import RULES
@@ -23,7 +24,6 @@ SCORES = {"no_order_90": "p_no_order_90", "own_window": "churn_probability", "lo
 #: What a warning goes by: the prediction that is nearest to a loss.
 WARNS_BY = "warns_by"
 NEAREST = ("lost_90", "no_order_90", "own_window")
-RANDOM = "random"
 COLUMNS = [*KEYS, *SCORES.values(), WARNS_BY]
 
 

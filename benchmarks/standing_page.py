@@ -78,13 +78,14 @@ JUDGEMENT: tuple[tuple[str, str, Callable[[float], float]], ...] = (
 
 @dataclass(frozen=True)
 class Context:
-    """What every figure of the report has in common, in words."""
+    """What every figure of the report has in common, in words; `folder` is where the report lies."""
 
     data: str
     eligible: str
     command: str
     versions: str
     split: str = ROLLING
+    folder: str = "benchmarks/results"
 
 
 @dataclass(frozen=True)
@@ -279,7 +280,7 @@ def _notes(page: Page) -> str:
     notes += [
         "The own window counts only dates on which the longest window has passed.",
         "How to read each figure: `docs/evaluation.md`; by cutoff, by history, deciles and plots: "
-        "`benchmarks/results/standing_detail.md`.",
+        f"`{page.context.folder}/standing_detail.md`.",
     ]
     return "\n".join(f"- {note}" for note in notes)
 
@@ -333,6 +334,8 @@ def _the(contestant: str) -> str:
 
 
 def _cutoffs(table: pd.DataFrame, block: Block) -> str:
+    if table.empty:
+        return "No cutoff has both outcomes."
     groups = list(dict.fromkeys(table["group"]))
     facts = {row["group"]: row for row in table.to_dict("records")}
     headings = ["contestant", *(f"{g}: n {facts[g]['n']:,}, base rate {facts[g]['base_rate']:.3f}" for g in groups)]

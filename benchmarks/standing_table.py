@@ -12,7 +12,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,9 @@ def by_cutoff(judged: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     return _by_group(judged, {day: days == day for day in sorted(days.unique())}, measure)
 
 
-def by_history(predictions: pd.DataFrame, measure: Measure, subject: str = CHAMPION) -> pd.DataFrame:
+def by_history(
+    predictions: pd.DataFrame, measure: Measure, subject: str = CHAMPION, ranks_only: Collection[str] = ()
+) -> pd.DataFrame:
     """The standing table of :data:`SHOWN` by tenure and by number of order days, with a column ``group``.
 
     `predictions` have the columns :data:`standing_field.FACTS`; a group in which nobody or everybody churned is left
@@ -156,10 +158,12 @@ def by_history(predictions: pd.DataFrame, measure: Measure, subject: str = CHAMP
         "4 to 9 order days": (days > 3) & (days < 10),
         "10 or more order days": days >= 10,
     }
-    return _by_group(shown[JUDGED], groups, measure)
+    return _by_group(shown[JUDGED], groups, measure, ranks_only)
 
 
-def by_segment(predictions: pd.DataFrame, measure: Measure, subject: str = CHAMPION) -> pd.DataFrame:
+def by_segment(
+    predictions: pd.DataFrame, measure: Measure, subject: str = CHAMPION, ranks_only: Collection[str] = ()
+) -> pd.DataFrame:
     """The same by rhythm class, industry and region, as far as those are known; small segments are left out.
 
     A rhythm is regular where the standard deviation of the gaps is below :data:`REGULAR` of their mean, irregular up
@@ -178,20 +182,23 @@ def by_segment(predictions: pd.DataFrame, measure: Measure, subject: str = CHAMP
     for segment in (name for name in SEGMENTS if name in shown):
         groups |= {f"{segment}: {value}": shown[segment] == value for value in sorted(shown[segment].dropna().unique())}
     least = MIN_SEGMENT_ROWS * shown["contestant"].nunique()
-    return _by_group(shown[JUDGED], {name: inside for name, inside in groups.items() if inside.sum() >= least}, measure)
+    groups = {name: inside for name, inside in groups.items() if inside.sum() >= least}
+    return _by_group(shown[JUDGED], groups, measure, ranks_only)
 
 
 def _shown(predictions: pd.DataFrame, subject: str) -> pd.DataFrame:
     return predictions[predictions["contestant"].isin([subject, *SHOWN])].reset_index(drop=True)
 
 
-def _by_group(judged: pd.DataFrame, groups: dict[str, pd.Series], measure: Measure) -> pd.DataFrame:
+def _by_group(
+    judged: pd.DataFrame, groups: dict[str, pd.Series], measure: Measure, ranks_only: Collection[str] = ()
+) -> pd.DataFrame:
     """The standing table of each group's rows, best AUC first; a group with a single outcome is left out."""
     tables = []
     for name, inside in groups.items():
         rows = judged[inside]
         if rows["outcome"].nunique() == 2:
-            table = evaluation.standing_table(rows, repeats=measure.repeats, rng=measure.rng())
+            table = evaluation.standing_table(rows, repeats=measure.repeats, ranks_only=ranks_only, rng=measure.rng())
             tables.append(table.sort_values("roc_auc", ascending=False).assign(group=name))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
@@ -227,25 +234,26 @@ def page(
             progress(f"standing table {letter}: {outcome.words}", (number + place / len(asked)) / 2)
             judged = outcome.of(rows)
             if not judged.empty:
-                only = ranks.get(outcome.name, ())
-                blocks.append(block(letter, eligible, outcome.words, judged, measure, subject, only))
+                rankings = ranks.get(outcome.name, ())
+                blocks.append(block(letter, eligible, outcome.words, judged, measure, subject, rankings))
     if not blocks:
         raise TooLittleData("no outcome of these cutoffs is known yet: give earlier ones, or newer data.")
     matured = predictions.assign(probability=predictions[SCORES[FIXED.name]], outcome=predictions[FIXED.column])
     matured = matured.dropna(subset="outcome")
     progress("breakdowns", 0.9)
+    only = ranks.get(FIXED.name, ())
     promised = matured[matured["contestant"] == subject]
-    if subject in ranks.get(FIXED.name, ()):
+    if subject in only:
         promised = promised.iloc[:0]
     return Page(
         context,
         tuple(blocks),
         by_cutoff(matured[JUDGED], measure),
-        by_history(matured, measure, subject),
+        by_history(matured, measure, subject, only),
         evaluation.decile_table(promised["probability"], promised["outcome"]) if len(promised) else pd.DataFrame(),
         measure.capacity,
         measure.repeats,
-        by_segment(matured, measure, subject),
+        by_segment(matured, measure, subject, only),
         {} if field is None else field.costs,
         "" if field is None else field.rows,
     )
@@ -261,7 +269,8 @@ def write(result: Page, predictions: pd.DataFrame, out: Path) -> None:
     (out / "standing_table.md").write_text(standing_page.summary(result), encoding="utf-8")
     (out / "standing_detail.md").write_text(standing_page.detail(result), encoding="utf-8")
     judged = FIXED.of(predictions)
-    title = f"no order within {SHOWN_HORIZON} days, out of time, set A"
+    ahead = "out of time, " if result.context.split == standing_page.ROLLING else ""
+    title = f"no order within {SHOWN_HORIZON} days, {ahead}set A"
     if len(result.deciles):
         promised = judged[judged["contestant"] == result.subject]
         reliability_plot(promised, title=title).savefig(out / "reliability.png", **PICTURE)
@@ -322,11 +331,18 @@ def measured(
     split = FOREIGN if arguments.no_product else standing_page.ROLLING
     origin = standing_truth.simulated_by(arguments.data)
     context = standing_page.context_of(intake, arguments.layout, command(arguments, field.cutoffs), split, origin)
+    context = replace(context, folder=_shown_folder(arguments.out))
     measure = Measure(capacity=arguments.capacity, seed=intake.settings.training.seed)
     result = page(field.predictions, context, measure, progress, field)
     progress("early warning", 0.95)
     early = standing_early.measured(field.predictions, field.losses, repeats=measure.repeats, seed=measure.seed)
     return result, early, field.predictions
+
+
+def _shown_folder(out: Path) -> str:
+    """A folder as a reader of the project finds it; one elsewhere by its name alone."""
+    place = out.resolve()
+    return place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else place.name
 
 
 def command(arguments: argparse.Namespace, cutoffs: Sequence[date]) -> str:

@@ -6,13 +6,16 @@ threshold while none is open, and is over once the score has stayed below it for
 
 **Run-in.** Who stands above the threshold when the dates begin was warned about earlier, nobody knows when. The dates
 on which that cannot be told from a new warning (the first one where dates are a month apart) only set the state: a
-warning open by then is no new warning, and for the losses that follow it counts from the first date on, which is the
-least that it can be. Counted as new, the long silent of years would use up the budget of months.
+warning open by then is no new warning. Counted as new, the long silent of years would use up the budget of months.
+
+**What is not paid for earns nothing.** Only new warnings count for a loss, and each from the day it opened: neither one
+that stands from before the run-in nor the later months of a long one. A policy that knows nothing then reaches the same
+share however long it holds its warnings. If standing counted, one score for all would warn of nearly every loss, at no
+more new warnings than there are new customers.
 
 **Equal effort.** Each contestant has the threshold, the highest one, at which it opens as many new warnings per 100
 customers and month as the others. Counted in flagged rows, a policy that flags at random would look best, because it
-flags somebody else on every date. What stands under a warning at a time is given beside (``standing``): a score that
-never moves opens few new warnings and can hold many open.
+flags somebody else on every date. What stands under a warning at a time is given beside (``standing``).
 
 **Ties** are broken by an order of the customers drawn at random and kept over the dates, and all figures averaged over
 such draws. The random policy draws anew on every date; its figures are averaged over draws as well. Thresholds are part
@@ -62,10 +65,10 @@ class Terms:
         A warning is over when the score was below the threshold on every date of so many days; between one month and
         two, so that a single monthly date below ends it, and a month's length never decides.
     hit_within_days
-        A warning is right if the loss comes at most so many days after it, and a loss was warned about if the customer
-        stood under a warning on a date of so many days before it.
+        A warning is right if the loss comes at most so many days after it opened, and a loss was warned about if a new
+        warning opened at most so many days before it.
     leads
-        Days before the loss at which the share of losses already warned about is given.
+        Days before the loss at which the share of losses already newly warned about is given.
     """
 
     per_100_a_month: float = 3.0
@@ -109,9 +112,9 @@ def earliness_table(
     DataFrame
         ``queue``, ``contestant``, ``n_customers``, ``months`` (customer-months of the queue after the run-in),
         ``warnings`` (new ones; a mean over draws), ``losses_<d>`` (how many could have been warned that early: they
-        fell into the period of the dates after the run-in, and the customer was in the queue on a date at least d and
-        at most ``terms.hit_within_days`` days before). Then with ``_low`` and ``_high``, 95 % from resamples of
-        customers: ``warned_<d>`` (share of those losses whose customer stood under a warning on such a date),
+        fell into the period of the dates after the run-in, and the customer was in the queue on such a date at least d
+        and at most ``terms.hit_within_days`` days before). Then with ``_low`` and ``_high``, 95 % from resamples of
+        customers: ``warned_<d>`` (share of those losses with a new warning that opened on such a date),
         ``precision`` (share of the new warnings old enough to tell that a loss followed), ``warnings_per_100`` (new
         ones per 100 customers and month), ``standing`` (share of the queue above the threshold, over all dates),
         ``already_lost`` (share of the new warnings that came after the loss), ``revenue_recall`` (share of the revenue
@@ -283,7 +286,8 @@ class _Queue:
     def sums(self, flagged: IntArray, opened: IntArray, possible: IntArray) -> dict[str, tuple[FloatArray, FloatArray]]:
         """Per figure the numerator and denominator of every customer, with these rows above the threshold."""
         panel, losses = self.panel, self.panel.losses
-        lead, lost = self.longest_lead(flagged), losses.customer[losses.inside]
+        new = opened[self.counted[opened]]
+        lead, lost = self.longest_lead(new), losses.customer[losses.inside]
         figures = {}
         for days in panel.terms.leads:
             could = possible >= days
@@ -292,7 +296,6 @@ class _Queue:
                 panel.per_customer(lost, could),
             )
         revenue = losses.revenue[losses.inside] * (possible >= 0)
-        new = opened[self.counted[opened]]
         who, day = self.customer[new], self.day[new]
         key, keys = who * _SPAN + day, losses.customer * _SPAN + losses.day
         following = np.searchsorted(keys, key)
@@ -323,7 +326,7 @@ def _judged_queue(
     rows = _Queue(panel, panel.customer[inside], panel.day[inside], panel.counted[inside])
     if not rows.counted.any():
         return []
-    possible = rows.longest_lead(np.arange(inside.size))
+    possible = rows.longest_lead(np.flatnonzero(rows.counted))
     sums = {
         name: _mean_sums(rows, possible, _scores(rows, score[inside], rng))
         for name, score in zip(panel.contestants, panel.score, strict=True)

@@ -50,6 +50,7 @@ __all__ = [
     "CLIP",
     "COLUMNS",
     "RANKING",
+    "SHAREABLE",
     "SKILL",
     "CalibrationLine",
     "Difference",
@@ -81,6 +82,8 @@ __all__ = [
 _NOISY = frozenset({"ece", "reliability", "resolution"})
 #: What the share of achievable skill is given for.
 SKILL = ("roc_auc", "log_loss", "brier")
+#: What it can be given for: the higher, or the lower, the better.
+SHAREABLE = (*RANKING, "brier", "log_loss", "ece")
 # Above this share of resamples in which the ceiling is no better than the floor there is nothing to achieve.
 _NOTHING_TO_ACHIEVE = 0.025
 
@@ -195,7 +198,7 @@ def achievable_share(
     predictions, repeats, ranks_only : as for `standing_table`.
     floor, ceiling : contestants: a rule that everybody has, and the best that could be known. 0 is as good as the
         floor, 1 as the ceiling; both bounds can be passed.
-    metrics : names of metrics of `standing_table`; the lower may be the better.
+    metrics : of `SHAREABLE`, those of which the highest or the lowest value is the best.
 
     Returns
     -------
@@ -205,8 +208,12 @@ def achievable_share(
 
     Raises
     ------
-    InvalidPredictions : floor or ceiling is not among the contestants; and as for `standing_table`.
+    InvalidPredictions : floor or ceiling is not among the contestants, or a metric that has no best end; and as for
+        `standing_table`.
     """
+    strange = [name for name in metrics if name not in SHAREABLE]
+    if strange:
+        raise InvalidPredictions(f"Expected metrics among {list(SHAREABLE)}; found {strange}. Leave them out.")
     book = Book.read(complete(predictions), ranks_only, None)
     missing = [name for name in (floor, ceiling) if name not in book.contestants]
     if missing:

@@ -57,7 +57,7 @@ def earliness_plot(table: pd.DataFrame, *, contestants: Sequence[str], queue: st
     `table` is that of `models.earliness.earliness_table`; `contestants` are drawn in this order, those that it does
     not have are left out.
     """
-    figure, axes = _sheet("days before the loss, at least", "share of losses first warned about by then", title)
+    figure, axes = _sheet("days before the loss, at least", "share of losses newly warned about by then", title)
     leads = sorted(int(name.removeprefix("losses_")) for name in map(str, table) if name.startswith("losses_"))
     rows = table[table["queue"] == queue].set_index("contestant")
     shown = [name for name in contestants if name in rows.index]

@@ -288,8 +288,9 @@ def simulate(
         float, typer.Option("--dirty", min=0, max=0.5, help="Share of rows that break the contract (CSV files then).")
     ] = 0.0,
     oracle_customers: Annotated[
-        int, typer.Option("--oracle-customers", min=0, help="Customers whose best possible forecasts are added.")
-    ] = 0,
+        int | None,
+        typer.Option("--oracle-customers", min=0, help="Customers of the best possible forecasts; default: 500."),
+    ] = None,
 ) -> None:
     """Write a company whose truth is known: the tables of the contract, and beside them who left, when and why."""
     from pipelines.settings import prepare_environment

@@ -12,8 +12,12 @@ from features.errors import SettingsError
 from features.simulate import World, simulate, write
 from features.snapshots import Progress, monthly, silent
 
+#: How the folder begins in which a world is written before it takes its place; a killed run leaves one.
+WORK = ".simulating-"
 #: What tells a folder that this command has made; it lists the files of the tables.
 RECORD = Path("truth", "world.json")
+#: How many customers the oracles forecast where nobody says: half a minute's work.
+ORACLE_CUSTOMERS = 500
 #: The oracles look at the last so many starts of a month.
 ORACLE_MONTHS = 12
 #: The horizon of the outcomes that the oracles are compared by: it must be over at the end of the history.
@@ -31,7 +35,7 @@ def run(
     policy: str | None = None,
     without: Sequence[str] = (),
     dirty: float = 0.0,
-    oracle_customers: int = 0,
+    oracle_customers: int | None = None,
     progress: Progress = silent,
 ) -> World:
     """Simulate a company and write it into `out`, in place of one that this command has made there before.
@@ -39,7 +43,8 @@ def run(
     Parameters
     ----------
     oracle_customers
-        How many customers the two oracles forecast (`truth/oracles.parquet`); 0 for none of it.
+        How many customers the two oracles forecast (`truth/oracles.parquet`); 0 for none of it. Where it is not given,
+        `ORACLE_CUSTOMERS`, as far as the history is long enough for it.
 
     Raises
     ------
@@ -51,10 +56,17 @@ def run(
         customers, months, seed=seed, preset=preset, end=end, policy=policy, without=without, dirty=dirty,
         progress=progress,
     )  # fmt: skip
-    if oracle_customers:
+    dates = oracle_dates(world)
+    if oracle_customers and not dates:
+        raise SettingsError(
+            f"--oracle-customers: expected a start of a month with {ORACLE_HORIZON_DAYS} days after it in a history "
+            f"of {months} months; found none. Give more --months."
+        )
+    count = ORACLE_CUSTOMERS if oracle_customers is None else oracle_customers
+    if dates and count:
         from features.simulate.oracles import oracles
 
-        told = oracles(world, oracle_dates(world), oracle_customers, progress=progress)
+        told = oracles(world, dates, count, progress=progress)
         world = replace(world, truth={**world.truth, "oracles": told})
     progress("writing the files", 0.95)
     _put(world, out, made)
@@ -62,23 +74,11 @@ def run(
 
 
 def oracle_dates(world: World) -> list[date]:
-    """The starts of months on which the oracles look ahead: the last ones whose horizon is over by the end.
-
-    Raises
-    ------
-    SettingsError
-        If the history is too short for a single one.
-    """
+    """The starts of months on which the oracles look ahead: the last ones whose horizon is over by the end, if any."""
     end = date.fromisoformat(world.settings["end"])
     newest = (end - timedelta(days=ORACLE_HORIZON_DAYS)).replace(day=1)
     start = world.scene.span.start.astype(date)
-    dates = [day for day in monthly(start, newest)[-ORACLE_MONTHS:] if day > start]
-    if not dates:
-        raise SettingsError(
-            f"--oracle-customers: expected a start of a month with {ORACLE_HORIZON_DAYS} days after it in the history; "
-            f"found a history from {start} to {end}. Give more --months."
-        )
-    return dates
+    return [day for day in monthly(start, newest)[-ORACLE_MONTHS:] if day > start]
 
 
 def what_was_made(out: Path) -> list[str]:
@@ -93,27 +93,27 @@ def what_was_made(out: Path) -> list[str]:
     made: list[str] = []
     if (out / RECORD).is_file():
         made = [*_rows_of(out / RECORD), RECORD.parts[0]]
-    others = [name for name in found if name not in made]
+    others = [name for name in found if name not in made and not name.startswith(WORK)]
     if others or (out.exists() and not out.is_dir()):
         shown = f"holds {', '.join(others[:3])}, which no simulation has made" if others else "is a file"
         raise SettingsError(f"--out {out}: {shown}. Give an empty or a new folder.")
-    return [name for name in made if name in found]
+    return [name for name in found if name in made or name.startswith(WORK)]
 
 
 def _rows_of(record: Path) -> dict[str, int]:
     """Rows by file as a world's record has them; nothing where it cannot be read as one."""
     try:
         rows = json.loads(record.read_text(encoding="utf-8"))["rows"]
+        return {name: int(count) for name, count in rows.items()} if isinstance(rows, dict) else {}
     except (ValueError, KeyError, TypeError):
         return {}
-    return {name: int(count) for name, count in rows.items()} if isinstance(rows, dict) else {}
 
 
 def _put(world: World, out: Path, made: Sequence[str]) -> None:
     """Write the world beside what is there, and let it take the place of that only when it is complete."""
     new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=out, prefix=".simulating-"))
+    work = Path(tempfile.mkdtemp(dir=out, prefix=WORK))
     try:
         write(world, work)
         for name in made:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -98,6 +99,30 @@ def test_every_customer_is_in_one_group_by_tenure_and_in_one_by_order_days():
     champion = table[table["contestant"] == "champion"].set_index("group")["n"]
     assert champion[["2 to 3 order days", "4 to 9 order days", "10 or more order days"]].tolist() == [20, 20, 40]
     assert champion.iloc[:2].sum() == champion.iloc[2:].sum() == 80
+
+
+def test_a_ranking_is_not_called_calibrated_in_a_group_either(monkeypatch):
+    monkeypatch.setattr(standing_table, "MIN_SEGMENT_ROWS", 20)
+    rows = judged(predictions(SKILL)).assign(region="North")
+    for table in (
+        standing_table.by_history(rows, MEASURE, ranks_only=["champion"]),
+        standing_table.by_segment(rows, MEASURE, ranks_only=["champion"]),
+    ):
+        assert table.loc[table["contestant"] == "champion", ["brier", "ece"]].isna().all(axis=None)
+        assert table.loc[table["contestant"] == "bgnbd", ["brier", "ece"]].notna().all(axis=None)
+
+
+def test_a_report_without_a_cutoff_of_both_outcomes_says_so():
+    result = standing_table.page(predictions(SKILL).assign(no_order_90=0.0, churned=0.0), CONTEXT, MEASURE)
+    assert "No cutoff has both outcomes." in standing_page.detail(result)
+
+
+def test_a_report_points_to_the_details_that_lie_beside_it():
+    elsewhere = standing_table._shown_folder(RESULTS / "world-null"), standing_table._shown_folder(Path("/var/judged"))
+    assert elsewhere == ("benchmarks/results/world-null", "judged")
+    page = standing_table.page(predictions(SKILL), replace(CONTEXT, folder="judged"), MEASURE)
+    assert "`judged/standing_detail.md`" in standing_page.summary(page)
+    assert standing_table._shown_folder(standing_table.RESULTS) == CONTEXT.folder
 
 
 @pytest.mark.parametrize(("tenure", "group"), [(364, "under a year"), (365, "a year or more"), (366, "a year or more")])

@@ -121,12 +121,13 @@ def test_the_threshold_is_the_highest_that_opens_as_many_new_warnings_as_the_bud
         hits = [0 <= (events[who] - day).days <= 180 if who in events else False for who, day in new]
         old = [(pd.Timestamp(UNTIL) - day).days >= 180 for _, day in new]
         assert found["precision"] == pytest.approx(np.mean([hit for hit, told in zip(hits, old, strict=True) if told]))
-        standing = rows[rows["probability"] >= threshold].sort_values("as_of")
-        before = standing["customer_id"].map(events) - standing["as_of"]
-        first = standing[before.dt.days.between(0, 180)].groupby("customer_id")["as_of"].first()
+        first = {}
+        for who, day in new:
+            if who in events and 0 <= (events[who] - day).days <= 180:
+                first.setdefault(who, day)
         inside = events[(events >= settled) & (events < pd.Timestamp("2025-08-01") + pd.Timedelta(days=31))]
         for lead in (0, 60, 120):
-            could = inside[inside >= pd.Timestamp("2025-01-01") + pd.Timedelta(days=lead)]
+            could = inside[inside >= settled + pd.Timedelta(days=lead)]
             told = [who in first and (day - first[who]).days >= lead for who, day in could.items()]
             assert found[f"losses_{lead}"] == len(could)
             assert found[f"warned_{lead}"] == pytest.approx(np.mean(told))
@@ -135,16 +136,17 @@ def test_the_threshold_is_the_highest_that_opens_as_many_new_warnings_as_the_bud
         assert found["revenue_recall"] == pytest.approx(revenue[told].sum() / revenue.sum())
 
 
-def test_who_stands_high_when_the_dates_begin_is_no_new_warning_and_was_warned_about_all_the_same():
+def test_who_stands_high_when_the_dates_begin_is_no_new_warning_and_earns_none():
     # A stands high from the first date of the run-in and is lost ten weeks later; B rises after it.
     scores = {"A": [0.9] * 12, "B": [0.1] * 4 + [0.8] * 8, "C": [0.05] * 12}
     rows = weekly(scores)
     rows.loc[rows["customer_id"] == "A", "probability"] = 0.9
-    table = measured(rows, lost(A="2025-03-17", B="2025-03-17"), per_100_a_month=12.0, leads=(0, 60, 112, 113))
+    table = measured(rows, lost(A="2025-03-17", B="2025-03-17"), per_100_a_month=12.0, leads=(0, 42, 60, 70, 71))
     found = table.loc[(ALL, "model")]
-    assert found[["warnings", "already_lost", "warned_0", "warned_60"]].tolist() == [1, 0, 1, 0.5]
-    # At the least 112 days before: from the first date on.
-    assert found[["warned_112", "losses_113"]].tolist() == [0.5, 0]
+    assert found[["warnings", "already_lost"]].tolist() == [1, 0]
+    assert found[["warned_0", "warned_42", "warned_60", "warned_70"]].tolist() == [0.5, 0.5, 0, 0]
+    # The first date after the run-in is 70 days before.
+    assert found[["losses_70", "losses_71"]].tolist() == [2, 0]
     assert found["standing"] == pytest.approx((18 + 8) / 54)
 
 
@@ -153,6 +155,33 @@ def test_a_score_that_never_moves_opens_nothing_and_warns_of_nothing():
     rows["probability"] = rows["customer_id"].str[1:].astype(float)
     found = measured(rows, lost(C9="2025-04-01", C1="2025-04-01")).loc[(ALL, "model")]
     assert found[["warnings", "standing", "warned_0"]].tolist() == [0, 0, 0]
+
+
+def test_who_knows_nothing_gains_nothing_by_holding_warnings_open():
+    rng = np.random.default_rng(2)
+    dates = pd.date_range("2025-01-01", periods=12, freq="MS")
+    enters = np.where(rng.random(2_000) < 0.75, 0, rng.integers(1, 12, 2_000))
+    frame = pd.DataFrame([(f"C{who:04}", month) for who in range(2_000) for month in range(enters[who], 12)])
+    frame = frame.set_axis(["customer_id", "month"], axis=1).assign(overdue=False)
+    frame["as_of"] = dates[frame["month"]]
+    who = frame["customer_id"].str[1:].astype(int).to_numpy()
+    own, held = rng.random(2_000), rng.random((2_000, 3))
+    turn = (frame["month"].to_numpy() + (own[who] * 6).astype(int)) // 6
+    scores = {
+        "one for all": np.full(len(frame), 0.5),
+        "one for each": own[who],
+        "nearly": own[who] + 0.01 * rng.random(len(frame)),
+        "half a year": held[who, turn],
+    }
+    rows = pd.concat([frame.assign(contestant=name, probability=score) for name, score in scores.items()])
+    lives = rng.choice(2_000, 600, replace=False)
+    events = pd.DataFrame({"customer_id": [f"C{one:04}" for one in lives]})
+    events["event_at"] = dates[0] + pd.to_timedelta(rng.integers(60, 360, 600), unit="D")
+    table = measured(rows, events, baseline="nearly", known_until=date(2026, 6, 1)).loc[ALL]
+    assert table.loc["half a year", "standing"] > 4 * table.loc[RANDOM, "standing"]
+    assert table.loc["one for all", "standing"] > 0.9
+    for lead in (0, 60, 120):
+        assert (table[f"warned_{lead}"] < table.loc[RANDOM, f"warned_{lead}"] + 0.04).all()
 
 
 def test_dates_that_end_within_the_run_in_give_no_table():
@@ -208,8 +237,8 @@ def test_a_queue_sees_only_its_own_rows():
     scores = {"A": [0.9] * 12, "B": [0.1] * 12}
     rows = weekly(scores)
     rows["overdue"] = (rows["as_of"] >= "2025-02-17") & (rows["customer_id"] == "A")
-    table = measured(rows, lost(A="2025-03-24"), per_100_a_month=20.0, leads=(0, 60, 119, 120))
-    assert table.loc[(EARLY, "model"), ["n_customers", "losses_119", "losses_120"]].tolist() == [2, 1, 0]
+    table = measured(rows, lost(A="2025-03-24"), per_100_a_month=20.0, leads=(0, 60, 77, 78))
+    assert table.loc[(EARLY, "model"), ["n_customers", "losses_77", "losses_78"]].tolist() == [2, 1, 0]
     assert table.loc[(EARLY, "model"), "warned_60"] == 1
     assert table.loc[(OVERDUE, "model"), ["n_customers", "losses_0", "losses_60"]].tolist() == [1, 1, 0]
     assert np.isnan(table.loc[(OVERDUE, "model"), "warned_60"])
@@ -230,7 +259,7 @@ def test_a_return_ends_the_loss_and_the_next_loss_needs_a_warning_of_its_own():
     table = measured(weekly(scores), events, per_100_a_month=21.0).loc[(ALL, "model")]
     assert table["warnings"] == 2
     assert table["already_lost"] == 0.5
-    assert table[["losses_0", "warned_0", "losses_30", "warned_30"]].tolist() == [2, 0.5, 2, 0.5]
+    assert table[["losses_0", "warned_0", "losses_30", "warned_30"]].tolist() == [2, 0.5, 1, 1]
     assert table["precision"] == 0.5
 
 

@@ -358,6 +358,14 @@ def test_where_the_ceiling_is_no_better_than_the_floor_there_is_nothing_to_share
     assert ranks[["brier", "log_loss_low"]].isna().all(axis=None)
     with pytest.raises(InvalidPredictions, match="No predictions of"):
         evaluation.achievable_share(frame, floor="cycle", ceiling="absent", rng=np.random.default_rng(0))
+    with pytest.raises(InvalidPredictions, match="calibration_slope"):
+        evaluation.achievable_share(
+            frame,
+            floor="cycle",
+            ceiling="particle_filter",
+            metrics=["calibration_slope"],
+            rng=np.random.default_rng(0),
+        )
 
 
 def test_a_score_that_is_no_probability_is_ranked_and_not_called_calibrated():

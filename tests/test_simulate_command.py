@@ -120,7 +120,7 @@ def test_its_own_defaults_are_a_company_that_can_be_trained_on() -> None:
     [defaults] = [one for name, one in cli.typer.main.get_command(cli.app).commands.items() if name == "simulate"]  # type: ignore[attr-defined]
     given = {parameter.name: parameter.default for parameter in defaults.params}
     assert (given["customers"], given["months"], given["preset"], given["seed"]) == (2000, 36, "normal", 1)
-    assert (given["policy"], given["dirty"], given["oracle_customers"]) == (None, 0.0, 0)
+    assert (given["policy"], given["dirty"], given["oracle_customers"]) == (None, 0.0, None)
 
 
 # --- what it may not touch ------------------------------------------------------------------------------------
@@ -252,6 +252,23 @@ def test_the_oracles_look_at_the_last_starts_of_a_month_whose_outcome_is_known()
     assert (len(dates), dates[0].isoformat(), dates[-1].isoformat()) == (12, "2025-08-01", "2026-07-01")
     # 90 days after 1 July it is 29 September: over by the extract on 1 October. On 1 April 2026 the history begins.
     assert [day.isoformat() for day in command.oracle_dates(short)] == ["2026-05-01", "2026-06-01", "2026-07-01"]
+
+
+def test_without_a_word_on_them_the_oracles_look_at_some_customers_where_the_history_allows(
+    run: Run, tmp_path: Path
+) -> None:
+    run("simulate", *SMALL, "--out", "made")
+    told = pd.read_parquet(tmp_path / "made" / "truth" / "oracles.parquet")
+    assert 0 < told["customer_id"].nunique() <= command.ORACLE_CUSTOMERS
+    assert run("simulate", "--customers", "20", "--months", "3", "--out", "short").code == 0
+    assert not (tmp_path / "short" / "truth" / "oracles.parquet").exists()
+
+
+def test_what_a_killed_run_left_behind_is_in_nobody_s_way(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "made" / ".simulating-x").mkdir(parents=True)
+    (tmp_path / "made" / ".simulating-x" / "customers.parquet").write_text("half")
+    assert run("simulate", *SMALL, "--oracle-customers", "0", "--out", "made").code == 0
+    assert not (tmp_path / "made" / ".simulating-x").exists()
 
 
 def test_the_oracles_are_written_beside_the_truth(run: Run, tmp_path: Path) -> None:

@@ -265,7 +265,12 @@ def test_an_extract_shows_what_was_known_by_then_and_rows_sent_twice_count_once(
 
 @pytest.mark.parametrize("name", [name for name in DECLARED if SIGNALS[name].family != "rate"])
 def test_the_mean_of_what_is_seen_is_what_is_usual(alike: Drawn, name: str) -> None:
-    signal, seen = SIGNALS[name], observed(*alike)[name].value
+    signal, found = SIGNALS[name], observed(*alike)[name]
+    gone = alike[0].lost[found.account, np.minimum(found.day, alike[0].span.days - 1)]
+    # Who is lost says yes to nothing that ends with the relationship; what was said before may become known after.
+    long_gone = gone & alike[0].lost[found.account, np.clip(found.day - 60, 0, alike[0].span.days - 1)]
+    assert not (signal.ends and found.value[long_gone].any())
+    seen = found.value[~gone] if signal.ends else found.value
     spread = signal.noise if signal.family == "value" else np.sqrt(signal.usual * (1 - signal.usual))
     assert len(seen) > 400
     assert seen.mean() == pytest.approx(signal.usual, abs=4 * spread / np.sqrt(len(seen)))

@@ -1,8 +1,8 @@
 """The bench: anybody's files judged by outcomes from the data itself, beside rules, chance and, in a world, oracles."""
 
-import shutil
 import json
 import re
+import shutil
 from datetime import date
 from functools import partial
 

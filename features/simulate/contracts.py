@@ -8,7 +8,7 @@ import pandas as pd
 from features.simulate.accounts import SECTORS
 from features.simulate.arrays import Floats, Integers
 from features.simulate.customers import ranks
-from features.simulate.observed import Observations
+from features.simulate.observed import Observations, known_day
 from features.simulate.office import moments, opened, usual_year
 from features.simulate.scene import Scene
 
@@ -70,7 +70,7 @@ def _years(holder: Integers, first: Integers, until: int) -> tuple[Integers, Int
 
 
 def contracts_observed(scene: Scene, tables: Mapping[str, pd.DataFrame]) -> list[Observations]:
-    """Every year of a holder of contracts after the first one: signed, or not `GRACE_DAYS` into it."""
+    """Every year of a holder of contracts after the first one: signed, or not known to be `GRACE_DAYS` into it."""
     if "contracts" not in tables or tables["contracts"].empty:
         return []
     span = scene.span
@@ -80,14 +80,15 @@ def contracts_observed(scene: Scene, tables: Mapping[str, pd.DataFrame]) -> list
         {
             "account": account,
             "start": span.day(rows["starts_at"].to_numpy()),
-            "signed": span.day(rows["signed_at"].to_numpy()),
+            "signed": known_day(span, rows, "signed_at"),
         }
     )
     first = facts.groupby("account")["start"].min()
     holder, start = _years(first.index.to_numpy(), first.to_numpy(), span.days)
     asked = pd.DataFrame({"account": holder, "start": start})
     asked = asked[asked.duplicated("account")].merge(facts, on=["account", "start"], how="left")
-    day = asked["signed"].fillna(asked["start"] + GRACE_DAYS).to_numpy().astype(np.int64)
+    given_up = asked["start"] + GRACE_DAYS
+    day = asked["signed"].fillna(given_up).clip(upper=given_up).to_numpy().astype(np.int64)
     known = day < span.days
-    value = asked["signed"].notna().to_numpy().astype(float)
+    value = (asked["signed"] <= given_up).to_numpy().astype(float)
     return [Observations("renewed", asked["account"].to_numpy()[known], day[known], value[known])]

@@ -13,8 +13,11 @@ from features.simulate.observed import Observations
 from features.simulate.scene import Scene
 from features.simulate.signals import SIGNALS, Signal, State, shift
 from features.simulate.stages import LOST
+from features.simulate.transactions import opening_days
 
-IMPOSSIBLE = 20.0  # minus the log-likelihood of a yes that cannot be: the loss may have come later in the week
+IMPOSSIBLE = (
+    4.0  # minus the log-likelihood of a yes after the loss: it may have been said before and become known since
+)
 LEAST_NEED = 1e-4  # of the usual one: an order says little less against a pause or a loss on the very same day
 
 
@@ -110,20 +113,24 @@ class Evidence:
 
 
 class OrderTimes:
-    """When each of some customers ordered, as parts of what its usual clock runs in a step."""
+    """When each of some customers ordered, as far as it was known, as parts of what its usual clock runs in a step."""
 
-    def __init__(self, scene: Scene, customers: Integers, steps: Steps, usual_clock: npt.NDArray[np.float64]) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        orders: Observations,
+        customers: Integers,
+        steps: Steps,
+        usual_clock: npt.NDArray[np.float64],
+    ) -> None:
         place = np.full(len(scene.accounts), -1)
         place[customers] = np.arange(len(customers))
-        row, day = place[scene.orders.account], scene.orders.day
-        first = np.append(True, row[1:] != row[:-1]) if len(row) else np.empty(0, dtype=bool)
-        # The first order of a new relationship opens it and says nothing of its rhythm.
-        opens = first & (scene.accounts.since_day[scene.orders.account] >= 0)
+        row, day = place[orders.account], orders.day
         step = steps.of(day)
-        self.since = np.maximum(scene.accounts.since_day[customers], 0).astype(float)
-        mine = (row >= 0) & opens
-        self.since[row[mine]] = day[mine] + 1
-        kept = (row >= 0) & ~opens & (step >= 0) & (step < len(steps))
+        # The first order of a new relationship opens it; the clock of its rhythm runs from the day after.
+        opened = np.maximum(opening_days(scene)[customers] + 1, 0)
+        self.since = np.maximum(np.maximum(scene.accounts.since_day[customers], 0), opened).astype(float)
+        kept = (row >= 0) & (step >= 0) & (step < len(steps))
         row, day, step = row[kept], day[kept], step[kept]
         begins = np.where(steps.edges[step] > 0, usual_clock[row, steps.edges[step] - 1], 0.0)
         begins = np.maximum(begins, np.where(self.since[row] > 0, usual_clock[row, self.since[row].astype(int) - 1], 0))

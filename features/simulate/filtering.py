@@ -46,14 +46,16 @@ class Watch:
         """Expected orders per day by rate and season, for some days from the start (customers, days)."""
         return base_rate(self.scene.accounts, self.rows, Span(self.scene.span.start, days))
 
-    def filtered(self, observations: list[Observations], days: Integers) -> Iterator[tuple[int, Cloud, Floats]]:
+    def filtered(
+        self, orders: Observations, observations: list[Observations], days: Integers
+    ) -> Iterator[tuple[int, Cloud, Floats]]:
         """For each of `days`, in order: the day, the cloud given all that was known before it, and the weights.
 
         Weights have shape (customers, particles) and add up to 1 for each customer. The cloud moves on afterwards.
         """
         scene, steps, laws, rng = self.scene, Steps.until(days), self.laws, self.rng(0)
         rate = self.usual_rate(int(days[-1])) * np.exp(scene.demand.market[: days[-1]])
-        times = OrderTimes(scene, self.rows, steps, np.cumsum(rate, axis=1))
+        times = OrderTimes(scene, orders, self.rows, steps, np.cumsum(rate, axis=1))
         exists = np.arange(rate.shape[1]) >= times.since[:, None]
         clock = np.concatenate([np.zeros((len(rate), 1)), np.cumsum(np.where(exists, rate, 0.0), axis=1)], axis=1)
         evidence = Evidence(scene, observations, self.rows, steps)

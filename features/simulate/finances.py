@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from features.simulate.arrays import Booleans, Floats, Integers
-from features.simulate.observed import Observations
+from features.simulate.observed import Observations, known_day
 from features.simulate.office import moments, opened
 from features.simulate.routine import WorkingTime
 from features.simulate.scene import Scene
@@ -102,7 +102,7 @@ def finances_observed(scene: Scene, tables: Mapping[str, pd.DataFrame]) -> list[
     issued_at = rows["issued_at"].to_numpy()
 
     def seen(signal: str, chosen: Booleans, at: str, value: Floats) -> Observations:
-        return Observations(signal, account[chosen], span.day(rows.loc[chosen, at].to_numpy()), value)
+        return Observations(signal, account[chosen], known_day(span, rows[chosen], at), value)
 
     confirmed = rows["confirmed_at"].notna().to_numpy()
     waited = office.between(issued_at[confirmed], rows.loc[confirmed, "confirmed_at"].to_numpy())

@@ -13,7 +13,7 @@ from features.simulate.accounts import REGIONS
 from features.simulate.arrays import Booleans, Floats, Integers, Span
 from features.simulate.contacts import EXECUTIVE, PURCHASING, ROLES, person_on
 from features.simulate.customers import owner_names, owner_on
-from features.simulate.observed import Observations
+from features.simulate.observed import Observations, known_day
 from features.simulate.office import by_chance, moments, opened
 from features.simulate.scene import Scene
 from features.simulate.transactions import DAY_OPENS, DAY_SECONDS
@@ -289,7 +289,7 @@ def interactions_observed(scene: Scene, tables: Mapping[str, pd.DataFrame]) -> l
     rows = tables["interactions"].drop_duplicates("interaction_id")
     said = phrases.kinds_of(rows["text"])
     account = pd.Index(scene.accounts.customer_id).get_indexer(pd.Index(rows["customer_id"]))
-    day = scene.span.day(rows["occurred_at"].to_numpy())
+    day = known_day(scene.span, rows, "occurred_at")
     invited = _sure(rows["invited"])
     mine = ~invited & (said != phrases.TALK)
     role, channel = rows["role"].to_numpy(dtype=object), rows["channel"].to_numpy(dtype=object)
@@ -319,9 +319,10 @@ def _replies(span: Span, account: Integers, sent: pd.DataFrame) -> list[Observat
     """Answers on the day they came, and that there is none on the day from which none is to be expected."""
     at, replied = sent["occurred_at"].to_numpy(), sent["replied_at"].to_numpy()
     came = ~np.isnat(replied)
-    answered = span.day(replied[came])
+    answered = known_day(span, sent[came], "replied_at")
     wait = _business_time(span, replied[came]) - _business_time(span, at[came])
-    given_up = span.day(_after(span, at[~came], np.full(int((~came).sum()), PATIENCE)))
+    waited_for = pd.Series(_after(span, at[~came], np.full(int((~came).sum()), PATIENCE)))
+    given_up = known_day(span, sent[~came], waited_for)
     known = given_up < span.days
     none = account[~came][known]
     who = np.concatenate([account[came], none])

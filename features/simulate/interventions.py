@@ -15,6 +15,7 @@ from features.simulate.accounts import Accounts
 from features.simulate.arrays import WEEK, Booleans, Floats, Integers, Span
 from features.simulate.demand import Orders
 from features.simulate.presets import Preset
+from features.simulate.signals import DRIVERS
 from features.simulate.stages import (
     COMPARISON,
     COOLING,
@@ -35,7 +36,7 @@ INDIFFERENT, RESPONSIVE, IRRITABLE = range(3)
 WORKS_WITHIN = 21  # days in which a talk ends a cooling, at most
 OVERDUE = 1.5  # times the usual gap since the last order: the policy's idea of a customer who needs a talk
 AFTER_DAYS = 180  # over which the two lives of a candidate are compared
-RELATIONSHIP = 3  # index into DRIVERS of what drives an annoyed customer
+RELATIONSHIP = [driver.name for driver in DRIVERS].index("relationship")  # index into DRIVERS, of the annoyed
 
 
 @dataclass(frozen=True)
@@ -183,9 +184,10 @@ def truth_of_interventions(talks: Talks, accounts: Accounts, span: Span) -> pd.D
     """Every candidate with both lives.
 
     `customer_id, decided_at, propensity, treated, response, lost_at_if_treated, lost_at_if_not` (missing: not lost
-    again by the extract), `orders_180d_if_treated, orders_180d_if_not`, and `kind` by the losses within 180 days:
-    persuadable (lost unless talked to), sure_thing (stays either way), lost_cause (lost either way), sleeping_dog
-    (lost only if talked to). Missing where the 180 days are not over by the extract.
+    again by the extract; whoever is lost already counts as lost on the day of the decision),
+    `orders_180d_if_treated, orders_180d_if_not`, and `kind` by the losses within 180 days: persuadable (lost unless
+    talked to), sure_thing (stays either way), lost_cause (lost either way), sleeping_dog (lost only if talked to).
+    Missing where the 180 days are not over by the extract.
     """
     soon = talks.day + AFTER_DAYS
     treated, untreated = talks.lost_if_treated < soon, talks.lost_if_not < soon

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
-from features.simulate.arrays import Floats, Integers
+import numpy as np
+import pandas as pd
+
+from features.contract import RECORDED_AT
+from features.simulate.arrays import Floats, Integers, Span
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,8 @@ class Observations:
     account
         Number of the customer.
     day
-        Day on which the fact was known: a payment on the day on which it was made.
+        Day on which the fact was known: a payment on the day on which it was made, or on which its invoice was entered
+        if that was later.
     value
         `share`: 1 for yes, 0 for no. `value`, `count`: the number. `rate`: 1 per event.
     usual
@@ -29,3 +34,10 @@ class Observations:
     day: Integers
     value: Floats
     usual: Floats | None = None
+
+
+def known_day(span: Span, rows: pd.DataFrame, at: str | pd.Series) -> Integers:
+    """The day on which facts were known: that of `at`, or that on which their rows were entered if that was later."""
+    happened = rows[at] if isinstance(at, str) else at
+    day = span.day(happened.to_numpy())
+    return np.maximum(day, span.day(rows[RECORDED_AT].to_numpy())) if RECORDED_AT in rows else day

@@ -35,14 +35,19 @@ def listed(scene: Scene, account: Integers, day: Integers) -> npt.NDArray[np.boo
     The office knows no more than the order book does, so that whom it writes to foretells nothing beyond that book.
     Who was a customer before the history counts as having ordered on its first day.
     """
+    return (day >= scene.accounts.since_day[account]) & (day - last_order(scene, account, day) <= LISTED_DAYS)
+
+
+def last_order(scene: Scene, account: Integers, day: Integers) -> Integers:
+    """Day of each customer's last order before each day; where there is none, its first day inside the history."""
     orders, lap = scene.orders, scene.span.days + 1
     # Orders stand in order of customer and time, so their keys ascend.
-    before = np.searchsorted(orders.account * lap + orders.day, account * lap + np.clip(day, 0, lap - 1)) - 1
-    last = scene.known_since(account)
-    if len(orders.day):
-        mine = (before >= 0) & (orders.account[before] == account)
-        last = np.where(mine, orders.day[before], last)
-    return (day >= scene.accounts.since_day[account]) & (day - last <= LISTED_DAYS)
+    place = np.searchsorted(orders.account * lap + orders.day, account * lap + np.clip(day, 0, lap - 1)) - 1
+    first = scene.known_since(account)
+    if not len(orders.day):
+        return first
+    mine = (place >= 0) & (orders.account[place] == account)
+    return np.where(mine, orders.day[place], first)
 
 
 def by_chance(scene: Scene, per_year: Floats, rng: np.random.Generator) -> tuple[Integers, Integers]:

@@ -6,8 +6,10 @@ world and of the customer, and draws what follows from them by sequential import
 Smith 1993, IEE Proceedings F 140(2)): the bound of what data can give. Neither is told what happens after the as-of
 date: causes and market are taken to stay as they are, and nobody is talked to.
 
-The filter takes a week as one moment and holds a finite number of particles; both make it a little worse than the
-bound. It knows from the first day what is usual for a customer, which makes it a little better than any company.
+What makes the filter a little worse than the bound: a week is one moment, the particles are finite, and a fact that
+becomes known later than it was decided (no answer, no payment yet) is weighed on the day on which it is known. What
+makes it a little better than any company: it knows from the first day what is usual for a customer, the demand of the
+market, whom each cause reached from the week of the event on, and every talk, entered or not.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,8 +39,9 @@ from features.simulate.promotions import promotions_observed
 from features.simulate.quotes import quotes_observed
 from features.simulate.services import services_observed
 from features.simulate.stages import HEALTHY, LOST, NEVER, stage_laws
-from features.simulate.transactions import transactions_observed
+from features.simulate.transactions import orders_observed, transactions_observed
 from features.simulate.world import World
+from features.snapshots import Progress, silent
 
 OBSERVED: tuple[Callable[..., list[Observations]], ...] = (
     transactions_observed,
@@ -57,7 +60,6 @@ LATENT, FILTER = "latent_state", "particle_filter"
 PARTICLES = 1000  # possible states of each customer; 4,000 give an AUC that is higher by less than .005
 BATCH = 100  # customers at a time: their clouds fit in a few MB
 THREADS = 2
-Progress = Callable[[str, float], None]
 
 
 def oracles(
@@ -66,7 +68,7 @@ def oracles(
     customers: int,
     *,
     particles: int = PARTICLES,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> pd.DataFrame:
     """Both oracles for the first `customers` customers of a world (they are in no order of any meaning).
 
@@ -85,6 +87,7 @@ def oracles(
     days = scene.span.day(np.array(sorted(set(as_ofs)), dtype="datetime64[D]"))
     if len(days) == 0 or days[0] <= 0 or days[-1] > scene.span.days:
         raise ValueError(f"as_ofs must lie within the history of {scene.span.days} days; found the days {days}.")
+    orders = orders_observed(scene, world.tables)
     observations = [seen for read in OBSERVED for seen in read(scene, world.tables)]
     clock = clock_at(scene.accounts, scene.lives, scene.demand, scene.preset, scene.span, days)
     count = min(customers, len(scene.accounts))
@@ -92,7 +95,7 @@ def oracles(
     def forecasts(first: int) -> pd.DataFrame:
         watch = Watch(scene, np.arange(first, min(first + BATCH, count)), particles)
         frames = []
-        for number, (day, cloud, weights) in enumerate(watch.filtered(observations, days)):
+        for number, (day, cloud, weights) in enumerate(watch.filtered(orders, observations, days)):
             frames.append(_frame(watch, FILTER, day, _ahead(watch, cloud, weights, day)))
             true = _true(watch, day, clock[watch.rows, number])
             frames.append(_frame(watch, LATENT, day, _ahead(watch, true, np.full(true.shape, 1 / particles), day)))
@@ -103,8 +106,7 @@ def oracles(
     with ThreadPoolExecutor(THREADS) as pool:
         for part in pool.map(forecasts, range(0, count, BATCH)):
             parts.append(part)
-            if progress is not None:
-                progress(f"oracles of {count} customers", min(len(parts) * BATCH / count, 1.0))
+            progress(f"oracles of {count} customers", min(len(parts) * BATCH / count, 1.0))
     return pd.concat(parts, ignore_index=True).sort_values(["oracle", "as_of", "customer_id"], ignore_index=True)
 
 
@@ -131,8 +133,7 @@ def _ahead(watch: Watch, cloud: Cloud, weights: Floats, day: int) -> _Outlook:
         state = cloud.state(laws.preset, day + (first + last) / 2)
         cloud.waited += laws.need(cloud, clock[:, last] - clock[:, first], state)
         if last in HORIZONS:
-            silent = np.exp(laws.log_survival(cloud.waited) - before)
-            no_order[last] = _share(weights, silent)
+            no_order[last] = _share(weights, np.exp(laws.log_survival(cloud.waited) - before))
             lost[last] = _share(weights, cloud.stage == LOST)
     return _Outlook(no_order, lost)
 

@@ -107,7 +107,9 @@ What makes them overlap:
   shift per standard deviation of it.
 - **Drivers** weigh: a cause of leaving shows in some signals and hardly in others. The shift is multiplied with the
   weight in the second table.
-- **After a loss** events do not stop at once for all: the last column is the share that goes on.
+- **After a loss** events do not stop at once for all: the last column is the share that goes on. A lost customer signs,
+  wins and uses nothing more, and calls to it reach nobody; else it answers as at the moment of the loss, and as ever
+  after a loss without a sign. So a loss shows in other tables than the orders too, also in `null`, but only afterwards.
 """
 
 CAUSES_HEAD = """\
@@ -138,8 +140,9 @@ its projects and pauses, and slower as it turns away.
 INTERVENTIONS = """\
 ## Interventions and both outcomes
 
-The company talks to some customers. A policy names candidates: `overdue` takes the first day after a moment of chance
-on which a customer is {overdue:g} usual gaps without an order, `random` takes the moment itself, `none` nobody. Chance
+The company talks to some customers. A policy names candidates: `overdue` takes the first start of a week after
+a moment of chance on which a customer is {overdue:g} usual gaps without an order, `random` takes the start of the week
+of that moment, `none` nobody. The policy sees the order book alone, so some of its candidates are lost already. Chance
 then decides, with a known propensity of {treated:.0%}, who is talked to. Of the talks, {logged:.0%} are entered among
 the interactions.
 
@@ -185,7 +188,7 @@ TRUTH_HEAD = """\
 ## The truth
 
 Written below `truth/` beside the tables, for whoever judges; no part of the product opens it. `world.json` holds the
-settings and all parameters, from which the same world can be made again.
+settings and the parameters of the preset, from which the same version of Kizashi makes the same world again.
 """
 
 ORACLES = """\
@@ -201,8 +204,10 @@ Two forecasts by somebody who knows how the world was made, for the product to b
   what data can give.
 
 Neither is told what happens after the day: causes and market are taken to stay as they are, and nobody is talked to.
-The filter takes a week as one moment and holds a finite number of lives, which makes it a little worse than the bound.
-It knows what is usual for a customer from its first day, which makes it a little better: no company could know that.
+What makes the filter a little worse than the bound: it takes a week as one moment, holds a finite number of lives, and
+weighs what becomes known late (no answer, no payment yet) on the day on which it is known. What makes it a little
+better than any company: it knows what is usual for a customer from its first day, the demand of the market, whom each
+cause reached, and every talk, entered or not.
 The *share of achievable skill* is (contestant - cycle rule) / (particle filter - cycle rule).
 """
 
@@ -268,7 +273,7 @@ TRUTH = {
         "propensity": "chance of being talked to",
         "treated": "whether it was talked to",
         "response": "its trait: responsive, irritable, indifferent",
-        "lost_at_if_treated": "first loss from then on with a talk; missing: none by the extract",
+        "lost_at_if_treated": "first loss from then on with a talk (that day, if lost by then); missing: none",
         "lost_at_if_not": "the same without a talk",
         "orders_180d_if_treated": "orders within 180 days, or by the extract if that is sooner, with a talk",
         "orders_180d_if_not": "the same without a talk",
@@ -284,7 +289,7 @@ TRUTH = {
         "value": "what stands there; missing for a duplicate key",
     },
     "oracles": {
-        "customer_id": "a customer whose relationship had begun",
+        "customer_id": "one whose relationship had begun; there is no such file without `--oracle-customers`",
         "as_of": "the day of the forecast, monthly",
         "oracle": "latent_state, particle_filter",
         "p_no_order_<h>": "P(no order in [as_of, as_of + h days)), for h = 30, 60, 90, 180",

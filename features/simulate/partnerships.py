@@ -9,7 +9,7 @@ import pandas as pd
 from features.simulate.accounts import REGIONS, SECTORS
 from features.simulate.arrays import Booleans, Floats, Integers
 from features.simulate.customers import ranks
-from features.simulate.observed import Observations
+from features.simulate.observed import Observations, known_day
 from features.simulate.office import moments, opened
 from features.simulate.routine import WorkingTime, rounds
 from features.simulate.scene import Scene
@@ -112,5 +112,5 @@ def partnerships_observed(scene: Scene, tables: Mapping[str, pd.DataFrame]) -> l
     account = pd.Index(scene.accounts.customer_id).get_indexer(pd.Index(rows["customer_id"]))
     done: Booleans = ((rows["status"] == "done") & rows["done_at"].notna()).to_numpy(dtype=bool)
     known = done | rows["status"].isin(["postponed", "cancelled"]).to_numpy(dtype=bool)
-    day = scene.span.day(rows.loc[known, "planned_at"].to_numpy())
+    day = known_day(scene.span, rows[known], "planned_at")
     return [Observations("milestone_kept", account[known], day, done[known].astype(np.float64))]

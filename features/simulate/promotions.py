@@ -7,7 +7,7 @@ import pandas as pd
 
 from features.simulate.accounts import SECTORS
 from features.simulate.arrays import Floats, Integers
-from features.simulate.observed import Observations
+from features.simulate.observed import Observations, known_day
 from features.simulate.office import listed, moments, opened
 from features.simulate.scene import Scene
 
@@ -70,7 +70,7 @@ def promotions_observed(scene: Scene, tables: Mapping[str, pd.DataFrame]) -> lis
     rows = tables["promotions"].drop_duplicates()
     account = pd.Index(scene.accounts.customer_id).get_indexer(pd.Index(rows["customer_id"]))
     used = rows["used_at"].notna().to_numpy()
-    known_at = rows["used_at"].fillna(rows["issued_at"] + pd.Timedelta(days=VALID_DAYS))
-    day = span.day(known_at.to_numpy())
+    decided_at = rows["used_at"].fillna(rows["issued_at"] + pd.Timedelta(days=VALID_DAYS))
+    day = known_day(span, rows, decided_at)
     known = day < span.days
     return [Observations("coupon_used", account[known], day[known], used[known].astype(float))]

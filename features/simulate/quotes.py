@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from features.simulate.arrays import Floats, Integers
-from features.simulate.observed import Observations
+from features.simulate.observed import Observations, known_day
 from features.simulate.office import moments, opened, usual_order
 from features.simulate.scene import Scene
 from features.simulate.signals import SIGNALS
@@ -53,9 +53,9 @@ def quotes_observed(scene: Scene, tables: Mapping[str, pd.DataFrame]) -> list[Ob
         return []
     rows = tables["quotes"].drop_duplicates()
     account = pd.Index(scene.accounts.customer_id).get_indexer(pd.Index(rows["customer_id"]))
-    day = scene.span.day(rows["quoted_at"].to_numpy())
+    day = known_day(scene.span, rows, "quoted_at")
     closed = (rows["status"].isin(["won", "lost"]) & rows["closed_at"].notna()).to_numpy()
-    answered = scene.span.day(rows.loc[closed, "closed_at"].to_numpy())
+    answered = known_day(scene.span, rows[closed], "closed_at")
     won = (rows.loc[closed, "status"] == "won").to_numpy().astype(float)
     return [
         Observations("quotes", account, day, np.ones(len(day))),

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.simulate.arrays import Booleans, Floats, Integers, Span
-from features.simulate.office import opened
+from features.simulate.office import last_order, opened
 from features.simulate.scene import Scene
 from features.simulate.transactions import DAY_OPENS, DAY_SECONDS
 
@@ -63,15 +63,8 @@ def in_touch(scene: Scene, account: Integers, day: Integers) -> Booleans:
     The order book before the day decides, and nothing else: that somebody was asked then foretells nothing that the
     orders do not. Who was a customer before the history counts as having ordered on its first day.
     """
-    orders, lap = scene.orders, scene.span.days + 1
-    last = scene.known_since(account)
-    if len(orders.day):
-        # Orders stand in order of customer and time, so their keys ascend.
-        place = np.searchsorted(orders.account * lap + orders.day, account * lap + np.clip(day, 0, lap - 1)) - 1
-        mine = (place >= 0) & (orders.account[place] == account)
-        last = np.where(mine, orders.day[place], last)
     patience = np.maximum(MISSED_GAPS * 365.25 / scene.accounts.orders_per_year[account], LEAST_PATIENCE)
-    return (day >= scene.accounts.since_day[account]) & (day - last <= patience)
+    return (day >= scene.accounts.since_day[account]) & (day - last_order(scene, account, day) <= patience)
 
 
 def rounds(scene: Scene, every_days: Floats, rng: np.random.Generator) -> tuple[Integers, Integers]:

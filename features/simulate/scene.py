@@ -55,7 +55,10 @@ class Scene:
 
     def happens(self, name: str, account: Integers, day: Integers, rng: np.random.Generator) -> Booleans:
         """Draws of a signal that is a `share`, one per pair of customer and day."""
-        return rng.random(len(account)) < expit(self.level(name, account, day))
+        yes = rng.random(len(account)) < expit(self.level(name, account, day))
+        if SIGNALS[name].ends:
+            yes &= ~self.lost[account, np.clip(day, 0, self.span.days - 1)]
+        return yes
 
     def values(self, name: str, account: Integers, day: Integers, rng: np.random.Generator) -> Floats:
         """Draws of a signal that is a `value`, one per pair of customer and day."""

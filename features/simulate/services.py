@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.simulate.arrays import Booleans, Floats, Integers
 from features.simulate.causes import SPELL_DAYS
-from features.simulate.observed import Observations
+from features.simulate.observed import Observations, known_day
 from features.simulate.office import moments, opened
 from features.simulate.routine import Moments, WorkingTime, in_touch, rounds
 from features.simulate.scene import Scene
@@ -165,7 +165,7 @@ def services_observed(scene: Scene, tables: Mapping[str, pd.DataFrame]) -> list[
     )
 
     def seen(signal: str, chosen: pd.Series, at: pd.Series, value: pd.Series) -> Observations:
-        day = span.day(at[chosen].to_numpy())
+        day = known_day(span, rows[chosen], at[chosen])
         # Known by the extract alone: a survey of its last weeks may yet be answered.
         known = day < span.days
         return Observations(

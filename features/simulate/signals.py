@@ -181,7 +181,7 @@ _ALL = (
     ),
     Signal(
         "reply_days", "interactions", "value", 0.3, 0.5, away=1.0, drivers=(0.9, 0.8, 1.0, 1.5, 0.7),
-        attention=-0.15, noise=0.9, why="log of the days until the answer",
+        attention=-0.15, noise=0.9, why="log of the working days until the answer",
     ),
     Signal(
         "deferral", "interactions", "share", 0.06, 0.5, away=2.0, drivers=(1.0, 1.0, 0.8, 1.2, 1.2), attention=-0.2,
@@ -197,19 +197,19 @@ _ALL = (
     ),
     Signal(
         "attended", "interactions", "share", 0.60, 0.6, away=-1.6, drivers=(1.0, 0.7, 0.8, 1.7, 0.8), attention=0.3,
-        why="invitation to an event that is followed",
+        ends=True, why="invitation to an event that is followed",
     ),
     Signal(
         "maintenance_accepted", "services", "share", 0.72, 0.6, away=-2.0, drivers=(1.3, 1.0, 1.1, 0.8, 0.8),
-        attention=0.2, why="offer of maintenance that is taken; nobody services what is to be replaced",
+        attention=0.2, ends=True, why="offer of maintenance that is taken; nobody services what is to be replaced",
     ),
     Signal(
         "training_accepted", "services", "share", 0.55, 0.6, away=-2.2, drivers=(1.4, 0.8, 0.8, 1.2, 0.8),
-        attention=0.3, why="offer of training that is taken; nobody learns what is to be replaced",
+        attention=0.3, ends=True, why="offer of training that is taken; nobody learns what is to be replaced",
     ),
     Signal(
         "upgrade_accepted", "services", "share", 0.30, 0.6, away=-1.8, drivers=(1.3, 1.2, 0.8, 0.8, 1.0),
-        why="offer of an upgrade that is taken",
+        ends=True, why="offer of an upgrade that is taken",
     ),
     Signal(
         "complaints", "services", "rate", 0.02, 0.8, away=0.5, drivers=(0.5, 0.3, 2.6, 0.6, 0.2), attention=0.1,
@@ -217,7 +217,7 @@ _ALL = (
     ),
     Signal(
         "survey_answered", "services", "share", 0.50, 0.7, away=-1.5, attention=0.3,
-        drivers=(1.0, 0.8, 1.0, 1.5, 0.8), why="survey that is answered; not answering is an answer",
+        drivers=(1.0, 0.8, 1.0, 1.5, 0.8), ends=True, why="survey that is answered; not answering is an answer",
     ),
     Signal(
         "rating", "services", "value", 3.9, 0.45, away=-0.9, noise=0.8, drivers=(0.7, 0.7, 2.0, 1.0, 0.3),
@@ -229,7 +229,7 @@ _ALL = (
     ),
     Signal(
         "confirm_days", "finances", "value", 0.6, 0.5, away=0.9, noise=0.7, drivers=(0.8, 0.8, 1.2, 1.4, 0.8),
-        why="log of the days until an invoice is confirmed",
+        why="log of the working days until an invoice is confirmed",
     ),
     Signal(
         "disputed", "finances", "share", 0.02, 0.7, away=1.6, drivers=(0.6, 1.3, 1.8, 0.5, 0.8),
@@ -237,7 +237,7 @@ _ALL = (
     ),
     Signal(
         "milestone_kept", "partnerships", "share", 0.75, 0.5, away=-1.8, drivers=(1.3, 0.8, 0.8, 1.4, 1.0),
-        attention=0.25, why="milestone that is done when planned, not postponed or cancelled",
+        attention=0.25, ends=True, why="milestone that is done when planned, not postponed or cancelled",
     ),
     Signal(
         "quotes", "quotes", "rate", 0.06, 0.6, away=-0.2, comparing=0.6, drivers=(1.0, 1.4, 0.6, 0.5, 0.8),

@@ -9,7 +9,7 @@ from scipy.special import logit
 
 from features.simulate.accounts import LINES_PER_CLASS, Accounts
 from features.simulate.arrays import Booleans, Floats, Integers
-from features.simulate.observed import Observations
+from features.simulate.observed import Observations, known_day
 from features.simulate.scene import Scene
 
 PRODUCTS_PER_LINE = 12
@@ -202,13 +202,34 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def orders_observed(scene: Scene, tables: Mapping[str, pd.DataFrame]) -> Observations:
+    """Every order on the day on which it was known, but those that opened a relationship: they say nothing of it."""
+    rows = tables["transactions"]
+    rows = rows[rows["order_id"].str.startswith("S")].drop_duplicates("order_id").sort_values("order_id")
+    account = pd.Index(scene.accounts.customer_id).get_indexer(pd.Index(rows["customer_id"]))
+    # A first order that is entered late must not be mistaken for the next one.
+    again = pd.Series(account).duplicated().to_numpy()
+    on_first_day = scene.span.day(rows["ordered_at"].to_numpy()) == opening_days(scene)[account]
+    kept = again | ~on_first_day
+    day = known_day(scene.span, rows[kept], "ordered_at")
+    return Observations("orders", account[kept], day, np.ones(len(day)))
+
+
+def opening_days(scene: Scene) -> Integers:
+    """Day of the order with which each customer's relationship began; -1 where that was before the history."""
+    account, first = np.unique(scene.orders.account, return_index=True)
+    day = np.full(len(scene.accounts), scene.span.days)  # as long as there is none, the relationship is not open
+    day[account] = scene.orders.day[first]
+    return np.where(scene.accounts.since_day >= 0, day, -1)
+
+
 def transactions_observed(scene: Scene, tables: Mapping[str, pd.DataFrame]) -> list[Observations]:
-    """What the order book says of the signals; when orders came is read apart from what was in them."""
+    """What the order book says of the signals but for when orders came: see `orders_observed`."""
     accounts = scene.accounts
     rows = tables["transactions"]
     rows = rows[(rows["amount"] > 0) & rows["order_id"].str.startswith("S")].drop_duplicates()
     account = pd.Index(accounts.customer_id).get_indexer(pd.Index(rows["customer_id"]))
-    day = scene.span.day(rows["ordered_at"].to_numpy())
+    day = known_day(scene.span, rows, "ordered_at")
     line = rows["product_line"].str[1:].astype(int).to_numpy() - 1
     margin_class, own = np.divmod(line, LINES_PER_CLASS)
     place = np.argsort(accounts.assortment, axis=2)[account, margin_class, own]

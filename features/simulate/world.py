@@ -20,7 +20,7 @@ from features.simulate.absences import absences_table
 from features.simulate.account_changes import account_changes_table
 from features.simulate.accounts import draw_accounts
 from features.simulate.arrays import WEEK, Span, wander
-from features.simulate.causes import draw_causes
+from features.simulate.causes import CAUSES, draw_causes
 from features.simulate.contacts import contacts_table
 from features.simulate.contracts import contracts_table
 from features.simulate.customers import customers_table
@@ -36,6 +36,7 @@ from features.simulate.quotes import quotes_table
 from features.simulate.recording import check_without, recorded
 from features.simulate.scene import Scene
 from features.simulate.services import services_table
+from features.simulate.signals import SIGNALS
 from features.simulate.stages import draw_hazards, draw_lives
 from features.simulate.transactions import transactions_table
 from features.simulate.truth import truth_of_causes, truth_of_customers, truth_of_losses, truth_of_stages
@@ -194,7 +195,7 @@ def write(world: World, folder: Path) -> None:
     """Write the tables into `folder`, and the truth below `truth/`, where no table is sought.
 
     A table is a Parquet file; with dirty rows, which fit no typed column, it is a CSV file. `truth/world.json` keeps
-    the settings, the parameters and the number of rows of every file.
+    the settings, all parameters and the number of rows of every file.
     """
     (folder / "truth").mkdir(parents=True, exist_ok=True)
     dirty = world.truth.get("dirty")
@@ -209,7 +210,13 @@ def write(world: World, folder: Path) -> None:
         rows[file] = len(whole)
     for name, table in world.truth.items():
         table.to_parquet(folder / "truth" / f"{name}.parquet", index=False)
-    record = {"settings": dict(world.settings), "preset": asdict(world.preset), "rows": rows}
+    record = {
+        "settings": dict(world.settings),
+        "preset": asdict(world.preset),
+        "signals": [asdict(signal) for signal in SIGNALS.values()],
+        "causes": [asdict(cause) for cause in CAUSES],
+        "rows": rows,
+    }
     (folder / "truth" / "world.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
