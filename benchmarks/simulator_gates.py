@@ -177,7 +177,7 @@ def null_lead_gate(null: Judged, normal: Judged) -> Gate:
     return Gate(
         f"null: losses warned about {COMPARED_LEAD} days ahead, where the filter's chance rises over what is usual for "
         "the customer, at 3 new warnings per 100 customers and month",
-        "as at random", told, _between(low, high, ".1%"), low <= by_chance[name] <= high,
+        "as at random", told, _between(low, high, ".1%"), bool(low <= by_chance[name] <= high),
     )  # fmt: skip
 
 

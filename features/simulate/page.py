@@ -161,7 +161,7 @@ def _weight_row(signal: Signal) -> list[str]:
     rest = [*signal.drivers, signal.attention, *signal.sectors]
     shown = [f"{number:g}" if number else "-" for number in rest]
     noise = f"{signal.noise:g}" if signal.family == "value" else "-"
-    after = f"{signal.after_loss:.0%}" if signal.family == "rate" else "-"
+    after = f"{signal.after_loss:.0%}" if signal.family == "rate" else "ends" if signal.ends else "-"
     return [f"`{signal.name}`", *shown, noise, after]
 
 

@@ -54,7 +54,7 @@ kizashi simulate --customers 2000 --months 36 --preset normal --seed 1 --out var
 | `--policy none\\|random\\|overdue` | whom the company [talks to](#interventions-and-both-outcomes) |
 | `--without TABLE` | a source that this company does not have; may be given again |
 | `--end DATE` | day of the extract, at whose midnight the history ends |
-| `--oracle-customers N` | customers of whom the [oracles](#the-two-oracles) make forecasts; they take time |
+| `--oracle-customers N` | customers of whom the [oracles](#the-two-oracles) make forecasts (500; 0: none) |
 | `--dirty SHARE` | the share of rows that [break the contract](#how-things-are-recorded) |
 
 In Python: `features.simulate.simulate(customers, months, seed=, preset=, end=)`, and `write(world, folder)`. Own
@@ -107,9 +107,10 @@ What makes them overlap:
   shift per standard deviation of it.
 - **Drivers** weigh: a cause of leaving shows in some signals and hardly in others. The shift is multiplied with the
   weight in the second table.
-- **After a loss** events do not stop at once for all: the last column is the share that goes on. A lost customer signs,
-  wins and uses nothing more, and calls to it reach nobody; else it answers as at the moment of the loss, and as ever
-  after a loss without a sign. So a loss shows in other tables than the orders too, also in `null`, but only afterwards.
+- **After a loss** events do not stop at once for all: the last column is the share that goes on. Where it says *ends*,
+  a lost customer says yes no more, and calls to it reach nobody. Else it answers as at the moment of the loss, and as
+  ever after a loss without a sign. So a loss shows in other tables than the orders too, also in `null`, but only
+  afterwards.
 """
 
 CAUSES_HEAD = """\
@@ -289,7 +290,7 @@ TRUTH = {
         "value": "what stands there; missing for a duplicate key",
     },
     "oracles": {
-        "customer_id": "one whose relationship had begun; there is no such file without `--oracle-customers`",
+        "customer_id": "one whose relationship had begun; no file after `--oracle-customers 0` or for a few months",
         "as_of": "the day of the forecast, monthly",
         "oracle": "latent_state, particle_filter",
         "p_no_order_<h>": "P(no order in [as_of, as_of + h days)), for h = 30, 60, 90, 180",
