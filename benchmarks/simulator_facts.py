@@ -16,7 +16,8 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from features import cutoffs
-from features.buckets import Events, map_buckets
+from features.buckets import Events
+from features.engines import map_buckets
 from features.contract import CONTRACT, KNOWN_AT, RECORDED_AT, Column, Table
 from features.simulate.recording import BEFORE
 from features.sql import name_sql, text_sql

@@ -12,19 +12,17 @@ bucket.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 
 from features.contract import CONTRACT, KNOWN_AT, Table
 from features.errors import SourceError
 from features.sql import path_sql, quiet_connection
-
-T = TypeVar("T")
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -130,8 +128,3 @@ def events_of(folder: Path, manifest: Mapping[str, Any]) -> Events:
         fingerprint=manifest["fingerprint"],
         further=tuple(manifest["further"]),
     )
-
-
-def map_buckets(function: Callable[[Events, int], T], events: Events) -> list[T]:
-    """Call a function for each bucket, one after another, and return the results in bucket order."""
-    return [function(events, bucket) for bucket in range(events.buckets)]

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from features import cutoffs, labels, registry
-from features.buckets import Events, map_buckets
+from features.buckets import Events
+from features.engines import map_buckets
 from features.errors import TooLittleData
 from features.sql import quiet_connection
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from features.buckets import default_buckets, map_buckets, read_events
+from features.buckets import default_buckets, read_events
+from features.engines import map_buckets
 from features.contract import CONTRACT, KNOWN_AT
 from features.errors import SourceError
 from features.quarantine import ingest
