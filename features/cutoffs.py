@@ -7,13 +7,21 @@ whatever the hour, is visible from 4 May; recorded on 9 May, from 10 May.
 
 What was known of a day or an order changes when a late line or a credit note under the same order number arrives.
 Facts that do not add up (is this day an order day?) therefore stand in *versions*, each valid in ``[visible_from,
-visible_until)``; exactly one version of a fact is valid at a cutoff.
+visible_until)``; exactly one version of a fact is valid at a cutoff. The same holds for a row of another table that was
+restated under its key with a later ``recorded_at``. A later fact on a row (a reply, a payment, an answer) is unknown
+before its own time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import duckdb
+
+from features.contract import CONTRACT, KNOWN_AT, RECORDED_AT, Table
+from features.options import option
+from features.sql import name_sql
+
+option("segment", "industry", "Column of `customers` whose values are compared with each other: the peers.")
 
 FOREVER = "DATE '9999-12-31'"
 
@@ -102,17 +110,37 @@ FROM parts WINDOW known AS (PARTITION BY customer_id, product_id, product_line, 
 """
 
 
+#: Tables whose rows :func:`past` shows one by one.
+EVENT_TABLES = tuple(name for name, table in CONTRACT.items() if table.time and name != "transactions")
+
+
+def _known(table: Table) -> str:
+    """SQL that lays out an event table: each row with its day and the time in which this version was the newest."""
+    seen = f"CAST({KNOWN_AT} AS DATE) + 1"
+    until = FOREVER
+    if table.key:
+        versions = f"PARTITION BY {', '.join(table.key)} ORDER BY {KNOWN_AT}, coalesce({RECORDED_AT}, {table.time})"
+        until = f"coalesce(lead({seen}) OVER ({versions}), {FOREVER})"
+    return (
+        f"CREATE TEMP TABLE known_{table.name} AS SELECT * EXCLUDE ({KNOWN_AT}, {RECORDED_AT}), "
+        f"CAST({table.time} AS DATE) AS day, {seen} AS visible_from, {until} AS visible_until FROM {table.name}"
+    )
+
+
 def lay_out_time(con: duckdb.DuckDBPyConnection) -> None:
-    """Turn the lines of `transactions` into versioned days, once per connection.
+    """Turn the clean events into versions with the time in which each was known, once per connection.
 
     Makes the temporary tables ``order_days`` (customer, day; net of everything booked under the day's orders, one
-    version per state of knowledge; `is_order` where at least one order has a net amount above 0) and ``product_days``
-    (customer, product, product line, day; net, versioned likewise). Money and quantities stay exact decimals.
+    version per state of knowledge; `is_order` where at least one order has a net amount above 0), ``product_days``
+    (customer, product, product line, day; net, versioned likewise) and ``known_<table>`` for every other event table.
+    Money and quantities stay exact decimals.
     """
     for statement in (_ORDER_PARTS, _ORDERS, _ORDER_DAYS, _PRODUCT_DAYS):
         con.execute(statement)
     con.execute("DROP TABLE orders")
     con.execute("DROP TABLE order_parts")
+    for name in EVENT_TABLES:
+        con.execute(_known(CONTRACT[name]))
 
 
 def set_cutoffs(con: duckdb.DuckDBPyConnection, as_ofs: Sequence[date]) -> None:
@@ -121,20 +149,89 @@ def set_cutoffs(con: duckdb.DuckDBPyConnection, as_ofs: Sequence[date]) -> None:
     con.executemany("INSERT INTO cutoffs VALUES (?)", [[as_of] for as_of in sorted(set(as_ofs))])
 
 
+def source_starts(tables: Collection[str] = EVENT_TABLES) -> str:
+    """SQL of (source, visible_from, day): from when each of the event tables was known to begin on which day.
+
+    A company that began to log its calls last year has no calls before; what a customer's usual number of them was can
+    only be told from then on. Reads the clean events, not what :func:`lay_out_time` makes of them.
+    """
+    known = [
+        f"SELECT '{name}' AS source, CAST({KNOWN_AT} AS DATE) + 1 AS visible_from, "
+        f"min(CAST(coalesce({CONTRACT[name].time}, {KNOWN_AT}) AS DATE)) AS day FROM {name} GROUP BY ALL"
+        for name in EVENT_TABLES
+        if name in tables
+    ]
+    nothing = "SELECT NULL::VARCHAR AS source, NULL::DATE AS visible_from, NULL::DATE AS day WHERE false"
+    return " UNION ALL ".join(known or [nothing])
+
+
+#: What `account_changes` may say of an account, with the column of `customers` that holds today's value of it.
+ACCOUNT_FIELDS = {
+    "owner": "owner",
+    "rank": "rank",
+    "order_pattern": "order_pattern",
+    "growth": "growth",
+    "credit_limit": "CAST(credit_limit AS VARCHAR)",
+    "temperature": None,
+    "risk": None,
+}
+
+
+def set_accounts(con: duckdb.DuckDBPyConnection, segment: str) -> None:
+    """Make the table ``accounts``: every known account at each cutoff of :func:`set_cutoffs`, as its file stood then.
+
+    Columns ``as_of``, ``customer_id``, ``segment`` (the given column of `customers`), ``region``, ``since`` and, as
+    text, the fields of :data:`ACCOUNT_FIELDS` from the newest change that was known; before the first known change they
+    are
+    what `customers` says, which has no history of its own.
+    """
+    held = {row[0] for row in con.execute("SELECT column_name FROM (DESCRIBE customers)").fetchall()}
+    group = f"CAST({name_sql(segment)} AS VARCHAR)" if segment in held else "NULL"
+    newest = ", ".join(
+        f"arg_max(new, (changed_at, new)) FILTER (field = '{name}' AND new IS NOT NULL) AS {name}"
+        for name in ACCOUNT_FIELDS
+    )
+    now = ", ".join(
+        f"coalesce(changed.{name}, {f'filed.{name}' if column else 'NULL'}) AS {name}"
+        for name, column in ACCOUNT_FIELDS.items()
+    )
+    filed = ", ".join(f"{column} AS {name}" for name, column in ACCOUNT_FIELDS.items() if column)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE accounts AS WITH changed AS ("
+        f"SELECT as_of, customer_id, {newest} FROM ({past('account_changes')}) GROUP BY ALL), "
+        f"filed AS (SELECT customer_id, {group} AS segment, region, since, {filed} FROM customers), "
+        "known AS (SELECT customer_id FROM order_days UNION SELECT customer_id FROM customers) "
+        f"SELECT as_of, customer_id, filed.segment, filed.region, filed.since, {now} "
+        "FROM cutoffs CROSS JOIN known LEFT JOIN changed USING (as_of, customer_id) LEFT JOIN filed USING (customer_id)"
+    )
+
+
 def past(relation: str, lookback_days: int | None = None) -> str:
-    """SQL of the rows of a laid-out relation that each cutoff may see, with ``as_of`` and ``days_ago`` (at least 1).
+    """SQL of the rows that each cutoff may see, with ``as_of`` and ``days_ago`` (at least 1; NULL without a day).
 
     Parameters
     ----------
     relation
-        ``order_days`` or ``product_days``.
+        ``order_days``, ``product_days`` or an event table of the contract, whose later facts are NULL before their own
+        time.
     lookback_days
         The longest window that any reader of the result needs; `None` for the whole past.
     """
     bound = "" if lookback_days is None else f" AND e.day >= c.as_of - {lookback_days}"
+    laid_out, masked = relation, ""
+    if relation in EVENT_TABLES:
+        table = CONTRACT[relation]
+        laid_out = f"known_{relation}"
+        later = [(column, column.later) for column in table.columns if column.later]
+        facts = [
+            f"CASE WHEN {f'e.{when}' if when == column.name else f'coalesce(e.{when}, e.{table.time})'} < c.as_of "
+            f"THEN e.{column.name} END AS {column.name}"
+            for column, when in later
+        ]
+        masked = f" REPLACE ({', '.join(facts)})" if facts else ""
     return (
-        f"SELECT c.as_of, c.as_of - e.day AS days_ago, e.* EXCLUDE (visible_from, visible_until) "
-        f"FROM cutoffs c JOIN {relation} e ON e.visible_from <= c.as_of AND c.as_of < e.visible_until{bound}"
+        f"SELECT c.as_of, c.as_of - e.day AS days_ago, e.* EXCLUDE (visible_from, visible_until){masked} "
+        f"FROM cutoffs c JOIN {laid_out} e ON e.visible_from <= c.as_of AND c.as_of < e.visible_until{bound}"
     )
 
 

@@ -1,8 +1,8 @@
 """Where work on buckets runs: here, one bucket after another, or on whatever maps a function over numbers.
 
 Everything about a customer lies in one bucket, so a function of one bucket needs no other. An engine gets that
-function and the buckets' numbers and returns the results in the buckets' order; it may run them anywhere and retry them,
-because the functions only read.
+function and the buckets' numbers and returns the results in the buckets' order; it may run them anywhere and retry
+them, because the functions only read.
 """
 
 from collections.abc import Callable, Sequence

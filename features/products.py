@@ -4,11 +4,32 @@ Each function returns SQL over ``products`` or ``product_lines``: one row per th
 the quarters (90 days, the newest is 0) in which it was bought.
 """
 
-from features.registry import feature
+from features import cutoffs
+from features.registry import LOOKBACK_DAYS, feature
+from features.relations import relation
 
 _OLDER_QUARTERS = " + ".join(f"count(*) FILTER (quarter_{q})" for q in range(1, 5))
 #: Quarters of the past year before the newest in which anything was bought at all.
 _QUARTERS_BOUGHT = " + ".join(f"CAST(bool_or(quarter_{q}) AS INTEGER)" for q in range(1, 5))
+
+
+def _things_bought(column: str) -> str:
+    """SQL of one row per (cutoff, customer, thing) bought in the 455 days before the cutoff, with its own clock."""
+    quarters = ", ".join(
+        f"bool_or(amount > 0 AND days_ago BETWEEN {90 * q + 1} AND {90 * (q + 1)}) AS quarter_{q}" for q in range(5)
+    )
+    return (
+        f"SELECT as_of, customer_id, {column}, {quarters}, min(days_ago) FILTER (amount > 0) AS last_days_ago, "
+        "max(days_ago) FILTER (amount > 0) AS first_days_ago, "
+        "count(DISTINCT days_ago) FILTER (amount > 0 AND days_ago BETWEEN 91 AND 455) AS days_before, "
+        "coalesce(sum(amount) FILTER (days_ago <= 365), 0) AS amount_365d, "
+        "coalesce(sum(amount) FILTER (days_ago BETWEEN 91 AND 455), 0) AS amount_before "
+        f"FROM ({cutoffs.past('product_days', LOOKBACK_DAYS)}) WHERE {column} IS NOT NULL GROUP BY ALL"
+    )
+
+
+relation("products", ("transactions",), _things_bought("product_id"))
+relation("product_lines", ("transactions",), _things_bought("product_line"))
 
 
 def _bought(days: int) -> str:

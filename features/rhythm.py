@@ -8,14 +8,26 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from features import cutoffs
 from features.cutoffs import GROSS
 from features.registry import Baseline, feature
+from features.relations import relation
 
 WINDOWS = (30, 60, 90, 180, 365)
 MEDIAN_GAP = "gap_median_days_ever"
 
 #: Gaps of a typical customer that are added to an own history before its regularity is believed.
 PRIOR_GAPS = 4.0
+
+relation("order_days", ("transactions",), cutoffs.past("order_days"))
+relation(
+    "gaps",
+    ("transactions",),
+    "SELECT * FROM (SELECT as_of, customer_id, days_ago, "
+    "lag(days_ago) OVER (PARTITION BY as_of, customer_id ORDER BY days_ago DESC) - days_ago AS gap_days, "
+    "row_number() OVER (PARTITION BY as_of, customer_id ORDER BY days_ago) AS gap_no "
+    f"FROM ({cutoffs.past('order_days')}) WHERE is_order) WHERE gap_days IS NOT NULL",
+)
 
 
 @feature("order_days", unit="days", concept="order_rhythm", usual=MEDIAN_GAP)
@@ -186,7 +198,13 @@ def days_since_last_order_vs_tenure() -> str:
     return "days_since_last_order / nullif(days_since_first_order, 0)"
 
 
-@feature("frame", unit="probability", concept="order_rhythm", usual=MEDIAN_GAP)
+@feature(
+    "frame",
+    unit="probability",
+    concept="order_rhythm",
+    usual=MEDIAN_GAP,
+    reads=("order_days_ever", "gap_cv_ever", "days_since_last_order", "gap_mean_days_ever"),
+)
 def longer_gap_probability(frame: pd.DataFrame) -> pd.Series:
     """Chance of a gap as long as the present one if nothing has changed: gamma gaps with the customer's mean and a
     shrunk spread.

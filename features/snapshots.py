@@ -1,20 +1,21 @@
 """The snapshot table: one row per (customer, as-of date) with features, cohort and churn window, and its outcomes.
 
-Everything about a customer comes from its own bucket. Only what compares customers, here the segment's usual gap that
-a short history is pulled towards, is a second small pass over the finished table.
+Everything about a customer comes from its own bucket. Only what compares customers, its peers and the usual gap that
+a short history is pulled towards, is a second small pass (:mod:`features.peers`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
 import pandas as pd
 
-from features import cutoffs, labels, registry
+from features import building, cutoffs, labels, peers
 from features.buckets import Events
-from features.engines import map_buckets
+from features.engines import ONE_BY_ONE, Engine, map_buckets
 from features.errors import TooLittleData
+from features.options import Value, resolved
 from features.sql import quiet_connection
 
 ELIGIBLE = "eligible"
@@ -98,39 +99,91 @@ def take(
     *,
     cohort: Cohort,
     window: Window,
+    options: Mapping[str, object] | None = None,
+    engine: Engine = ONE_BY_ONE,
     progress: Progress = silent,
 ) -> SnapshotTable:
     """Snapshots of all customers at the given cutoffs.
+
+    Parameters
+    ----------
+    options
+        Values of :mod:`features.options` that differ from their defaults.
+    engine
+        What maps the buckets.
 
     Raises
     ------
     TooLittleData
         If no order was known at any of the cutoffs.
+    SettingsError
+        If an option is unknown.
     """
-    present = events.columns["transactions"]
-
-    def of_bucket(source: Events, bucket: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-        progress(f"features of bucket {bucket + 1} of {source.buckets}", bucket / source.buckets)
-        with source.connect(bucket) as con:
-            cutoffs.lay_out_time(con)
-            days = con.execute(
-                "SELECT customer_id, day, is_order, visible_from, visible_until FROM order_days "
-                "ORDER BY customer_id, day, visible_from"
-            ).df()
-            days = days.astype({"customer_id": "str"})
-            return registry.build(con, as_ofs, present), days
-
-    parts = map_buckets(of_bucket, events)
+    values = resolved(options or {})
+    progress("when each source begins", 0.0)
+    starts = all_starts(events, engine)
+    plan = Plan(tuple(as_ofs), cohort, starts, values, progress if engine is ONE_BY_ONE else silent)
+    parts = map_buckets(plan, events, engine, "features")
     frame = pd.concat([rows for rows, _ in parts], ignore_index=True)
     if frame.empty:
         raise TooLittleData(
             f"no order is known before {max(as_ofs)}: the orders begin later. "
             "Give a later --as-of, or check `ordered_at`."
         )
+    progress("comparing customers with their peers", 0.9)
     frame = frame.sort_values(["as_of", "customer_id"], ignore_index=True)
-    frame = frame.assign(cohort=cohort_of(frame, cohort))
-    frame = frame.assign(churn_window_days=churn_windows(frame, window))
+    with quiet_connection() as con:
+        con.register("frame", frame[["as_of", "segment", "cohort", *peers.needed(events.columns)]])
+        levels = peers.market_levels("SELECT * FROM frame", con, events.columns)
+    frame = finish(frame, levels, window, events.columns, values)
     return SnapshotTable(frame, pd.concat([days for _, days in parts], ignore_index=True), events.data_end)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The first pass over one bucket, in a form that another process can be handed.
+
+    Called with events and a bucket it returns the bucket's snapshots, with their cohort but without what compares
+    customers, and its versioned order days.
+    """
+
+    as_ofs: tuple[date, ...]
+    cohort: Cohort
+    starts: pd.DataFrame
+    options: Mapping[str, Value]
+    progress: Progress = silent
+
+    def __call__(self, events: Events, bucket: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Read one bucket."""
+        self.progress(f"features of bucket {bucket + 1} of {events.buckets}", bucket / events.buckets)
+        with events.connect(bucket) as con:
+            cutoffs.lay_out_time(con)
+            days = con.execute(
+                "SELECT customer_id, day, is_order, visible_from, visible_until FROM order_days "
+                "ORDER BY customer_id, day, visible_from"
+            ).df()
+            frame = building.build(con, self.as_ofs, events.columns, starts=self.starts, options=self.options)
+        return frame.assign(cohort=cohort_of(frame, self.cohort)), days.astype({"customer_id": "str"})
+
+
+def all_starts(events: Events, engine: Engine = ONE_BY_ONE) -> pd.DataFrame:
+    """From when each event table was known to begin on which day: ``source``, ``visible_from``, ``day``."""
+    found = pd.concat(map_buckets(_starts, events, engine, "beginnings"), ignore_index=True)
+    return found.groupby(["source", "visible_from"])["day"].min().reset_index()
+
+
+def _starts(events: Events, bucket: int) -> pd.DataFrame:
+    with events.connect(bucket) as con:
+        return con.execute(cutoffs.source_starts(events.columns)).df().astype({"source": "str"})
+
+
+def finish(
+    frame: pd.DataFrame, levels: pd.DataFrame, window: Window, present: building.Present, options: Mapping[str, Value]
+) -> pd.DataFrame:
+    """Snapshots of the first pass with their peers and the customer's own window."""
+    usual = levels[levels["segment"].isna()].set_index("as_of")[peers.USUAL_GAP]
+    days = churn_windows(frame, window, frame["as_of"].map(usual))
+    return peers.with_peers(frame, levels, present, options).assign(churn_window_days=days)
 
 
 def cohort_of(frame: pd.DataFrame, rule: Cohort) -> pd.Series:
@@ -144,12 +197,17 @@ def cohort_of(frame: pd.DataFrame, rule: Cohort) -> pd.Series:
     return pd.Series(codes, index=frame.index)
 
 
-def churn_windows(frame: pd.DataFrame, rule: Window) -> pd.Series:
-    """Days without an order after which a customer counts as churned, pulled towards the cohort of the same date."""
+def churn_windows(frame: pd.DataFrame, rule: Window, usual_q90: pd.Series) -> pd.Series:
+    """Days without an order after which a customer counts as churned, pulled towards the cohort of the same date.
+
+    Parameters
+    ----------
+    usual_q90
+        Median of the cohort's long gaps at each row's date, NaN where there is no cohort.
+    """
     own = frame["gap_q90_days_ever"]
     gaps = (frame["order_days_ever"] - 1).clip(lower=0).where(own.notna(), 0)
-    eligible = own.where(frame["cohort"] == ELIGIBLE)
-    usual = eligible.groupby(frame["as_of"]).transform("median").fillna(rule.max_days / rule.multiple_of_q90)
+    usual = usual_q90.fillna(rule.max_days / rule.multiple_of_q90)
     q90 = (gaps * own.fillna(0) + rule.shrink_gaps * usual) / (gaps + rule.shrink_gaps)
     days = (rule.multiple_of_q90 * q90).clip(rule.min_days, rule.max_days)
     return days.round().astype("int64")

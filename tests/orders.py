@@ -1,4 +1,4 @@
-"""Order lines written in a test or drawn at random, as the feature engine reads them."""
+"""Order lines and other tables written in a test or drawn at random, as the feature engine reads them."""
 
 # ruff: noqa: DTZ001 - clean events are naive, in the project's zone
 
@@ -9,68 +9,111 @@ from datetime import date, datetime
 from functools import cache
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 
-from features import cutoffs, registry
+from features import building, cutoffs, peers, snapshots
 from features.buckets import Events
-from features.contract import CONTRACT, KNOWN_AT
+from features.contract import ALWAYS_KNOWN, CONTRACT, KNOWN_AT
+from features.options import resolved
 from features.quarantine import ingest
 from features.simulate import PRESETS, simulate
 from features.sources import open_source
 from features.sql import quiet_connection
 
-COLUMNS = CONTRACT["transactions"].columns
 RUN_AT = datetime(2030, 1, 1)
 WORLD_END = date(2025, 7, 1)
 
 
 def lines(text: str) -> pd.DataFrame:
-    """Order lines from a table with a header of contract columns; fields stand between spaces, ``-`` is missing."""
-    table = pd.read_csv(StringIO(text.strip()), sep=r"\s+", na_values="-", dtype={"customer_id": str, "order_id": str})
-    for name in {"ordered_at", "recorded_at"} & set(table.columns):
-        table[name] = pd.to_datetime(table[name], format="ISO8601")
+    """Rows of a table with a header of contract columns, fields between spaces; ``-`` is missing, ``_`` a space."""
+    table = pd.read_csv(StringIO(text.strip()), sep=r"\s+", na_values="-", dtype="str")
+    for name in table.columns:
+        if name.endswith("_at") or name in ("valid_from", "valid_to"):
+            table[name] = pd.to_datetime(table[name], format="ISO8601")
+        elif name in ("text", "name", "new", "old"):
+            table[name] = table[name].str.replace("_", " ")
+        elif name in ("urgent", "trial", "invited", "attended", "accepted", "disputed"):
+            table[name] = (
+                table[name].map({"true": True, "True": True, "false": False, "False": False}).astype("boolean")
+            )
+        elif not name.endswith("_id"):
+            table[name] = pd.to_numeric(table[name]) if _is_number(table[name]) else table[name]
     return table
 
 
+def _is_number(column: pd.Series) -> bool:
+    return bool(pd.to_numeric(column, errors="coerce").notna().eq(column.notna()).all() and column.notna().any())
+
+
+def known_at(name: str, table: pd.DataFrame) -> pd.Series:
+    """The moment from which a row of a table is both past and known."""
+    contract = CONTRACT[name]
+    times = [table[column] for column in (contract.time, "recorded_at") if column in table.columns]
+    if "recorded_at" not in table.columns and contract.published in table.columns:
+        times.append(table[contract.published])
+    late = pd.concat(times, axis=1).max(axis=1) if times else pd.Series(pd.NaT, index=table.index)
+    return late.astype("datetime64[us]").fillna(pd.Timestamp(ALWAYS_KNOWN))
+
+
 def visible_at(table: pd.DataFrame) -> pd.Series:
-    """The moment from which a row is both past and known."""
-    if "recorded_at" not in table.columns:
-        return table["ordered_at"]
-    return table[["ordered_at", "recorded_at"]].max(axis=1)
+    """The moment from which an order line is both past and known."""
+    return known_at("transactions", table)
 
 
-def present(table: pd.DataFrame) -> tuple[str, ...]:
-    """The contract columns that a table has, as an ingest would name them."""
-    return tuple(column.name for column in COLUMNS if column.name in table.columns)
+def present(table: pd.DataFrame, **others: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """The contract columns that each table has, as an ingest would name them."""
+    tables = {"transactions": table, **others}
+    return {
+        name: tuple(column for column in CONTRACT[name].names if column in held.columns)
+        for name, held in tables.items()
+    }
 
 
 @contextmanager
-def laid_out(table: pd.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with these order lines as `transactions`, and time laid out."""
-    typed = [
-        f"CAST({column.name if column.name in table.columns else 'NULL'} AS {column.sql_type}) AS {column.name}"
-        for column in COLUMNS
-    ]
+def laid_out(table: pd.DataFrame, **others: pd.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with these order lines as `transactions`, other tables beside them, and time laid out."""
+    tables = {"transactions": table, **others}
     with quiet_connection() as con:
-        con.register("written", table.assign(**{KNOWN_AT: visible_at(table)}))
-        con.execute(f"CREATE TABLE transactions AS SELECT {', '.join(typed)}, {KNOWN_AT} FROM written")
+        for name, contract in CONTRACT.items():
+            held = tables.get(name, pd.DataFrame({column: [] for column in contract.names}))
+            own = [column.name for column in contract.columns]
+            typed = [
+                f"CAST({column.name if column.name in held.columns else 'NULL'} AS {column.sql_type}) AS {column.name}"
+                for column in contract.columns
+            ]
+            typed += [f'"{column}"' for column in held.columns if contract.further and column not in own]
+            con.register("written", held.assign(**{KNOWN_AT: known_at(name, held)}))
+            con.execute(f"CREATE TABLE {name} AS SELECT {', '.join(typed)}, {KNOWN_AT} FROM written")
         cutoffs.lay_out_time(con)
         yield con
 
 
-def snapshots_of(table: pd.DataFrame, as_ofs: Iterable[date]) -> pd.DataFrame:
-    """All features of these order lines, one row per (as_of, customer)."""
-    with laid_out(table) as con:
-        return registry.build(con, list(as_ofs), present(table))
+def snapshots_of(
+    table: pd.DataFrame, as_ofs: Iterable[date], options: dict[str, Any] | None = None, **others: pd.DataFrame
+) -> pd.DataFrame:
+    """All features of these order lines and other tables, one row per (as_of, customer), their cohort and window."""
+    held, values = present(table, **others), resolved(options or {})
+    with laid_out(table, **others) as con:
+        frame = building.build(con, list(as_ofs), held, options=values)
+    frame = frame.assign(cohort=snapshots.cohort_of(frame, snapshots.Cohort()))
+    with quiet_connection() as con:
+        con.register("frame", frame)
+        levels = peers.market_levels("SELECT * FROM frame", con, held)
+    return snapshots.finish(frame, levels, snapshots.Window(), held, values)
 
 
-def features_of(text: str, as_of: date, customer: str = "A") -> pd.Series:
-    """The features of one customer at one cutoff."""
-    frame = snapshots_of(lines(text), [as_of])
-    return frame.set_index("customer_id").loc[customer].drop("as_of").astype("float64")
+def features_of(
+    text: str, as_of: date, customer: str = "A", options: dict[str, Any] | None = None, **others: str
+) -> pd.Series:
+    """The features of one customer at one cutoff; every table is written as for :func:`lines`."""
+    tables = {name: lines(written) for name, written in others.items()}
+    frame = snapshots_of(lines(text), [as_of], options, **tables)
+    numbers = frame.set_index("customer_id").drop(columns=["as_of", "segment", "cohort"])
+    return numbers.loc[customer].astype("float64")
 
 
 def ingested(table: pd.DataFrame, folder: Path, buckets: int = 1) -> Events:

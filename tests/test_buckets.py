@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 from features.buckets import default_buckets, read_events
-from features.engines import map_buckets
 from features.contract import CONTRACT, KNOWN_AT
+from features.engines import map_buckets
 from features.errors import SourceError
 from features.quarantine import ingest
 from features.sources import open_source

@@ -1,0 +1,144 @@
+"""From the declared features to columns: every feature of every customer at many cutoffs, one pass per source.
+
+Within a bucket each relation is aggregated once for all cutoffs and features; arithmetic runs over the joined
+aggregates. Only what compares customers is left for :mod:`features.peers`, a second small pass over the snapshots.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+
+import duckdb
+import pandas as pd
+
+from features import cutoffs, registry
+from features.options import Value, resolved, set_options
+from features.registry import Feature, dependencies
+from features.relations import RELATIONS
+
+Present = Mapping[str, Collection[str]]
+
+#: Columns of the frame that are no features: who and when, and the segment that peers are taken from.
+KEYS = ("customer_id", "as_of", "segment")
+
+
+def build(
+    con: duckdb.DuckDBPyConnection,
+    as_ofs: Sequence[date],
+    present: Present,
+    *,
+    starts: pd.DataFrame | None = None,
+    options: Mapping[str, Value] | None = None,
+) -> pd.DataFrame:
+    """Every feature of one bucket that needs no other bucket.
+
+    Parameters
+    ----------
+    con
+        A connection on which :func:`features.cutoffs.lay_out_time` has run.
+    as_ofs
+        The cutoffs.
+    present
+        For each table that the source has, the columns that it fills. A feature whose table is absent has no column;
+        one that needs an absent column is NaN throughout.
+    starts
+        What :func:`features.cutoffs.source_starts` says of all buckets together; by default of this one.
+    options
+        Values of :mod:`features.options`; by default their defaults.
+
+    Returns
+    -------
+    DataFrame
+        ``customer_id`` (str), ``as_of`` (datetime64), ``segment`` (str, missing where unknown) and one float64 column
+        per feature, ordered by (as_of, customer_id).
+    """
+    values = resolved({}) if options is None else options
+    set_options(con, values)
+    cutoffs.set_cutoffs(con, as_ofs)
+    cutoffs.set_accounts(con, str(values["segment"]))
+    _set_source_days(con, starts)
+    features = [one for one in registry.available(present) if one.over not in ("segment", "peers")]
+    used = _aggregate(con, features, present)
+    frame = con.execute(f"SELECT * FROM ({_wide(features, used, present)}) ORDER BY as_of, customer_id").df()
+    frame[["customer_id", "segment"]] = frame[["customer_id", "segment"]].astype("str")  # empty ones come as objects
+    frame["as_of"] = frame["as_of"].astype("datetime64[s]")
+    for one in features:
+        if one.compute:
+            frame[one.name] = one.compute(frame).astype("float64")
+    return frame[[*KEYS, *(one.name for one in features if not one.internal)]]
+
+
+def _set_source_days(con: duckdb.DuckDBPyConnection, starts: pd.DataFrame | None) -> None:
+    """Make ``source_days``: per cutoff, the days since each table was known to begin, NULL where it had not begun."""
+    if starts is not None:
+        con.register("all_starts", starts)
+    known = cutoffs.source_starts() if starts is None else "SELECT * FROM all_starts"
+    days = ", ".join(
+        f"as_of - CAST(min(day) FILTER (source = '{name}') AS DATE) AS days_of_{name}" for name in cutoffs.EVENT_TABLES
+    )
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE source_days AS SELECT as_of, {days} FROM cutoffs "
+        f"LEFT JOIN ({known}) ON visible_from <= as_of GROUP BY as_of"
+    )
+
+
+def lacks(one: Feature, present: Present) -> bool:
+    """Whether an optional column that the feature needs is not there."""
+    needs = [column.split(".", 1) for column in one.needs]
+    return any(column not in present.get(table, ()) for table, column in needs)
+
+
+def _aggregate(con: duckdb.DuckDBPyConnection, features: Sequence[Feature], present: Present) -> list[str]:
+    """Aggregate each relation that is read into a table ``built_<relation>``; returns the relations' names."""
+    used = list(dict.fromkeys(one.over for one in features if one.over in RELATIONS))
+    for over in used:
+        columns = ", ".join(
+            f"CAST({'NULL' if lacks(one, present) else one.expression} AS DOUBLE) AS {one.name}"
+            for one in features
+            if one.over == over
+        )
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE built_{over} AS "
+            f"SELECT as_of, customer_id, {columns} FROM ({RELATIONS[over].sql}) GROUP BY as_of, customer_id"
+        )
+    return used
+
+
+def _wide(features: Sequence[Feature], used: Sequence[str], present: Present) -> str:
+    """SQL of one row per (cutoff, customer known by then) with all aggregates and the arithmetic over them."""
+    joins = " ".join(f"LEFT JOIN built_{over} USING (as_of, customer_id)" for over in used if over != "order_days")
+    columns = ", ".join(_held(one, present) for one in features if one.over in RELATIONS)
+    query = (
+        f"SELECT as_of, customer_id, accounts.segment, source_days.* EXCLUDE (as_of), {columns} FROM built_order_days "
+        f"{joins} LEFT JOIN accounts USING (as_of, customer_id) JOIN source_days USING (as_of)"
+    )
+    absent = {name for one in features for name in one.optional} - {one.name for one in features}
+    if absent:
+        query = f"SELECT *, {', '.join(f'NULL::DOUBLE AS {name}' for name in sorted(absent))} FROM ({query})"
+    for level in in_steps([one for one in features if one.over == "features"]):
+        added = ", ".join(f"CAST({_or_null(one, present)} AS DOUBLE) AS {one.name}" for one in level)
+        query = f"SELECT *, {added} FROM ({query})"
+    return query
+
+
+def _held(one: Feature, present: Present) -> str:
+    """An aggregate as the snapshot holds it: `empty` where the customer has no row of a source that is in use."""
+    if one.empty is None or lacks(one, present):
+        return one.name
+    begun = [f"days_of_{table} IS NOT NULL" for table in one.sources if table in cutoffs.EVENT_TABLES]
+    value = f"coalesce({one.name}, {one.empty})"
+    return f"CASE WHEN {' AND '.join(begun)} THEN {value} END AS {one.name}" if begun else f"{value} AS {one.name}"
+
+
+def _or_null(one: Feature, present: Present) -> str:
+    return "NULL" if lacks(one, present) else one.expression
+
+
+def in_steps(derived: Sequence[Feature]) -> list[list[Feature]]:
+    """Derived features in groups, each of which reads only aggregates and earlier groups."""
+    depth: dict[str, int] = {}
+    for one in derived:  # registered after what they read
+        depth[one.name] = 1 + max((depth[name] for name in dependencies(one) if name in depth), default=-1)
+    groups: list[list[Feature]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
+    for one in derived:
+        groups[depth[one.name]].append(one)
+    return groups
