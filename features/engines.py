@@ -12,10 +12,14 @@ from typing import Generic, Protocol, TypeVar
 import duckdb
 
 from features.buckets import Events
-from features.errors import SourceError
+from features.errors import KizashiError, SourceError
 from features.sql import one_line
 
 T = TypeVar("T")
+
+
+class EngineError(KizashiError):
+    """What maps the buckets has failed: a cluster that is gone, or that loses its workers over a bucket."""
 
 
 class Engine(Protocol):
@@ -32,6 +36,11 @@ class Engine(Protocol):
             Numbers of buckets.
         what
             What is being done, for whoever watches: "features".
+
+        Raises
+        ------
+        EngineError
+            If the engine can go on no longer. What the function raises comes back as it is.
         """
         ...
 

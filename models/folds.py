@@ -198,7 +198,7 @@ def _training(
     past &= _drawn(frame["customer_id"], options.max_rows / max(int(past.sum()), 1))
     rows = frame[past].join(outcome.loc[past, ["days_to_next_order", "observed_days"]])
     held = here[here["cohort"] == ELIGIBLE]
-    columns = tuple(name for name in churn_model.feature_names() if held[name].notna().any())
+    columns = tuple(name for name in churn_model.feature_names() if name in held and held[name].notna().any())
     return Training(
         rows, here[here["order_days_ever"] >= 1], columns, options.seed, options.threads, options.invoice_latency_days
     )

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import special
 
 from features.buckets import Events
+from features.registry import REGISTRY
 from features.snapshots import ELIGIBLE, Cohort, Progress, Window, funnel, silent, take
 from models import reasons as why
 from models.churn_model import MANIFEST, ChurnModel
@@ -123,6 +124,7 @@ def score_day(intake: Intake, champion: Champion, *, progress: Progress = silent
         progress=progress,
     ).frame
     progress("probabilities and levels", 0.3)
+    snapshots = with_columns(snapshots, model)
     _warn_of_missing(model, snapshots)
     scores, told = _of_cohort(model, snapshots, intake.settings.reasons.count)
     outside, told_outside = _outside_cohort(model, snapshots)
@@ -136,6 +138,14 @@ def score_day(intake: Intake, champion: Champion, *, progress: Progress = silent
         told.assign(text=_sentences(told, snapshots, intake.as_of, currency)),
         funnel(snapshots),
     )
+
+
+def with_columns(snapshots: pd.DataFrame, model: ChurnModel) -> pd.DataFrame:
+    """The snapshots with a column for every feature that the model reads: unknown where its source is not there."""
+    read = [REGISTRY[name] for name in model.boosting.columns]
+    wanted = dict.fromkeys([*(one.name for one in read), *(one.usual for one in read if one.usual)])
+    absent = [name for name in wanted if name not in snapshots]
+    return pd.concat([snapshots, pd.DataFrame(np.nan, index=snapshots.index, columns=absent)], axis=1)
 
 
 class MissingFeatures(UserWarning):
@@ -237,7 +247,7 @@ def sentence(reason: dict, facts: dict, as_of: date, currency: str) -> str:
             last_order_on=(pd.Timestamp(as_of) - pd.Timedelta(days=since)).date() if np.isfinite(since) else None,
             cycle_days=facts["gap_median_days_ever"],
             as_of=as_of,
-            facts={name: value for name, value in facts.items() if name != "customer_id"},
+            facts={name: value for name, value in facts.items() if not isinstance(value, str)},
         )
     )
 

@@ -72,7 +72,7 @@ def explain(intake: Intake, customer_id: str, *, progress: Progress = silent) ->
         told = why.reasons(champion.model, found, count=every, peers=day.snapshots)
         told = told[told["feature"] != why.OTHER]
     facts = found.iloc[0]
-    row = facts.drop(["customer_id", "as_of", "cohort"]).to_dict()
+    row = facts.drop(["customer_id", "as_of", "segment", "cohort"]).to_dict()
     currency = intake.settings.project.currency
     words = [sentence(reason, row, intake.as_of, currency) for reason in told.to_dict("records")]
     told = told.assign(text=words).sort_values("contribution", key=lambda c: -c.abs(), ignore_index=True)

@@ -35,6 +35,7 @@ _OWN = (
 _UNKNOWN = say("{concept}: no figure is known.")
 
 _WINDOW = re.compile(r"_(\d+)d(?=_|$)")
+_VIEW = re.compile(r"(?<=\dd)_(z|vs_peers)$")
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,9 @@ def reason_text(reason: ReasonFacts, locale: str = "en") -> str:
 
 def sentences_of(feature: str) -> tuple[tuple[Sentence, ...], str]:
     """The ways to state a feature, fullest first (none if it has none), and the number for ``{days}`` in them."""
+    # The fact behind a deviation, or a comparison with peers, is what is and what is usual for the customer.
+    told = _VIEW.sub("_vs_usual", feature)
+    feature = told if told in REGISTRY else feature
     days = set(_WINDOW.findall(feature))
     family = _WINDOW.sub("_{days}d", feature)
     return SENTENCES.get(feature, SENTENCES.get(family, ())), days.pop() if len(days) == 1 else ""

@@ -116,12 +116,14 @@ def features_of(
     return numbers.loc[customer].astype("float64")
 
 
-def ingested(table: pd.DataFrame, folder: Path, buckets: int = 1) -> Events:
-    """Clean events of these order lines, made by an ingest."""
+def ingested(table: pd.DataFrame, folder: Path, buckets: int = 1, **others: pd.DataFrame) -> Events:
+    """Clean events of these order lines and other tables, made by an ingest."""
     source = folder / "source"
     source.mkdir(parents=True)
-    table.to_parquet(source / "transactions.parquet", index=False)
-    return ingest(open_source(source), folder / "events", run_at=RUN_AT, timezone="UTC", buckets=buckets).events
+    for name, held in {"transactions": table, **others}.items():
+        held.to_parquet(source / f"{name}.parquet", index=False)
+    done = ingest(open_source(source), folder / "events", run_at=RUN_AT, timezone="UTC", max_share=1, buckets=buckets)
+    return done.events
 
 
 @cache

@@ -1,68 +1,40 @@
 """No feature, cohort, window or outcome knows what happened, or became known, at or after its midnight.
 
-Every registered feature is tested by itself, one that is added tomorrow too. Three worlds are the same before a
-cutoff: as it is; with all later rows deleted; with all later rows scrambled and more of them invented. What is
-computed at the cutoff must be the same to the last bit.
+Every registered feature is tested by itself, one that is added tomorrow too, on worlds with every table of the
+contract.
+Three worlds are the same before a cutoff: as it is; as it was then; with all later rows, versions and facts scrambled
+and more of them invented. What is computed at the cutoff must be the same to the last bit.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 
-import numpy as np
 import pandas as pd
 import pytest
-from orders import ingested, laid_out, nasty_lines, present, snapshots_of, visible_at, world_lines
+from orders import ingested, known_at, laid_out, snapshots_of, visible_at
+from two_clocks import Tables, as_it_was, nasty, scrambled, simulated
 
 from features import cutoffs, labels, registry, snapshots
+from features.contract import CONTRACT
+from features.relations import RELATIONS
 
 CUTOFFS = (date(2024, 3, 1), date(2025, 1, 7), date(2025, 6, 12), date(2025, 6, 23))
-WORLDS = {"world": world_lines, "nasty": nasty_lines}
+WORLDS = {"world": simulated, "nasty": nasty}
 KEYS = ["as_of", "customer_id"]
 NAMES = [one.name for one in registry.registered()]
-Change = Callable[[pd.DataFrame, date], pd.DataFrame]
+Change = Callable[[Tables, date], Tables]
 
 
-def deleted(table: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """Without the rows that happened or became known at or after the cutoff."""
-    return table[visible_at(table) < pd.Timestamp(as_of)].reset_index(drop=True)
+def built(tables: Tables, as_ofs: list[date]) -> pd.DataFrame:
+    """All snapshots of a world."""
+    return snapshots_of(tables["transactions"], as_ofs, **{k: v for k, v in tables.items() if k != "transactions"})
 
 
-def scrambled(table: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """With all those rows twice, shuffled, each time with other amounts, customers, orders, products and days.
-
-    Half of them are of orders that were known before, on days that were known before, but recorded later.
-    """
-    rng = np.random.default_rng(1)
-    cut = pd.Timestamp(as_of)
-    past = deleted(table, as_of)
-    later = pd.concat([table[visible_at(table) >= cut]] * 2, ignore_index=True)
-    later = later if len(later) else past.sample(50, replace=True, random_state=1).reset_index(drop=True)
-    numbers = [name for name in ("amount", "quantity", "margin", "list_amount") if name in later]
-    later[numbers] = rng.choice([-1000.0, -0.01, 0.01, 33.0, 5000.0], (len(later), len(numbers)))
-    later["product_id"] = rng.choice(["new", "p1", "L01-01"], len(later))
-    later["urgent"] = pd.array(rng.random(len(later)) < 0.5, dtype=table["urgent"].dtype)
-    after = cut + pd.to_timedelta(rng.integers(0, 200 * 86_400, len(later)), "s")
-    later["recorded_at"] = after.where(rng.random(len(later)) < 0.9, cut)
-    of_known = past.sample(len(later), replace=True, random_state=2).reset_index(drop=True)
-    known = rng.random(len(later)) < 0.5
-    for name in ("customer_id", "order_id"):
-        later[name] = of_known[name].where(known, later[name].sample(frac=1, random_state=3).to_numpy())
-    later["ordered_at"] = (of_known["ordered_at"] - pd.Timedelta(days=1)).where(known, later["recorded_at"])
-    return pd.concat([later, past.sample(frac=1, random_state=4)], ignore_index=True)
-
-
-def apart(
-    build: Callable[[pd.DataFrame, list[date]], pd.DataFrame], table: pd.DataFrame, change: Change
-) -> pd.DataFrame:
+def apart(tables: Tables, change: Change) -> pd.DataFrame:
     """Each cutoff built alone, from a world that was changed after it."""
-    return pd.concat([build(change(table, as_of), [as_of]) for as_of in CUTOFFS], ignore_index=True)
-
-
-def with_cohort(table: pd.DataFrame, as_ofs: list[date]) -> pd.DataFrame:
-    frame = snapshots_of(table, as_ofs)
-    frame = frame.assign(cohort=snapshots.cohort_of(frame, snapshots.Cohort()))
-    return frame.assign(churn_window_days=snapshots.churn_windows(frame, snapshots.Window()))
+    return pd.concat([built(change(tables, as_of), [as_of]) for as_of in CUTOFFS], ignore_index=True)
 
 
 def differing(left: pd.DataFrame, right: pd.DataFrame) -> set[str]:
@@ -75,38 +47,51 @@ def differing(left: pd.DataFrame, right: pd.DataFrame) -> set[str]:
 @cache
 def together(world: str) -> pd.DataFrame:
     """All cutoffs at once, from the whole world."""
-    return with_cohort(WORLDS[world](), list(CUTOFFS))
+    return built(WORLDS[world](), list(CUTOFFS))
 
 
 @cache
 def found_in(world: str, change: Change) -> set[str]:
-    return differing(together(world), apart(with_cohort, WORLDS[world](), change))
+    return differing(together(world), apart(WORLDS[world](), change))
 
 
 @pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("change", [deleted, scrambled])
-@pytest.mark.parametrize("name", [*KEYS, *NAMES, "cohort", "churn_window_days"])
+@pytest.mark.parametrize("change", [as_it_was, scrambled])
+@pytest.mark.parametrize("name", [*KEYS, *NAMES, "segment", "cohort", "churn_window_days"])
 def test_what_comes_later_changes_nothing(name, change, world):
     assert name not in found_in(world, change)
 
 
-def test_the_two_changes_leave_the_past_as_it_is_and_change_the_future():
-    table = world_lines()
+def as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows sorted, whatever the types of the columns."""
+    numbers = frame.select_dtypes("number")
+    text = frame.assign(**{name: numbers[name].astype("float64") for name in numbers}).astype("str")
+    return text.sort_values(list(text.columns), ignore_index=True)
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("name", [name for name, table in CONTRACT.items() if table.time])
+def test_the_two_changes_leave_the_past_as_it_is_and_change_the_future(name, world):
+    tables = WORLDS[world]()
     for as_of in CUTOFFS:
-        past = deleted(table, as_of)
-        other = scrambled(table, as_of)
-        columns = list(past.columns)
-        again = deleted(other, as_of).sort_values(columns, ignore_index=True)
-        pd.testing.assert_frame_equal(again, past.sort_values(columns, ignore_index=True), check_dtype=False)
-        assert len(past) < len(table) < len(other)
+        then, other = as_it_was(tables, as_of), scrambled(tables, as_of)
+        again = as_it_was(other, as_of)[name]
+        columns = list(then[name].columns)
+        left, right = (as_text(frame[columns]) for frame in (again, then[name]))
+        pd.testing.assert_frame_equal(left, right)
+        assert len(then[name]) <= len(tables[name]) < len(other[name])
+
+
+def test_back_dated_rows_are_among_the_scrambled_ones():
+    for as_of in CUTOFFS:
+        other = scrambled(simulated(), as_of)["transactions"]
         back = other[(other["recorded_at"] >= pd.Timestamp(as_of)) & (other["ordered_at"] < pd.Timestamp(as_of))]
         assert len(back) > 20
         assert (other["recorded_at"] == pd.Timestamp(as_of)).any()
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_every_feature_is_known_of_somebody(world):
-    unknown = {name for name in NAMES if together(world)[name].isna().all()}
+def test_every_feature_is_known_of_somebody():
+    unknown = {name for name in NAMES if all(together(world)[name].isna().all() for world in WORLDS)}
     assert unknown == set()
 
 
@@ -121,14 +106,14 @@ def by_its_own_time(relation: str) -> str:
     return relation.replace("e.visible_from <= c.as_of AND c.as_of <", "e.day < c.as_of AND DATE '9999-12-30' <")
 
 
-@pytest.mark.parametrize("change", [deleted, scrambled])
+@pytest.mark.parametrize("change", [as_it_was, scrambled])
 @pytest.mark.parametrize("mistake", [later_by_a_day, by_its_own_time])
 def test_features_that_read_too_far_are_caught(monkeypatch, mistake, change):
-    for over, relation in registry._RELATIONS.items():
-        assert mistake(relation) != relation
-        monkeypatch.setitem(registry._RELATIONS, over, mistake(relation))
-    seen = snapshots_of(world_lines(), CUTOFFS)
-    blind = apart(snapshots_of, world_lines(), change)
+    for over, relation in RELATIONS.items():
+        assert mistake(relation.sql) != relation.sql, over
+        monkeypatch.setitem(RELATIONS, over, replace(relation, sql=mistake(relation.sql)))
+    seen = built(simulated(), list(CUTOFFS))
+    blind = apart(simulated(), change)
     shared = seen[KEYS].merge(blind[KEYS])
     caught = differing(*(shared.merge(frame, on=KEYS) for frame in (seen, blind)))
     assert {"revenue_30d", "order_days_ever", "gap_mean_days_ever", "last_gap_days", "top_product_share_365d"} <= caught
@@ -139,48 +124,51 @@ def test_features_that_read_too_far_are_caught(monkeypatch, mistake, change):
 def test_a_feature_that_reads_the_customer_s_next_cutoff_is_caught(monkeypatch):
     monkeypatch.setattr(registry, "REGISTRY", dict(registry.REGISTRY))
 
-    @registry.feature("frame", unit="money", concept="revenue")
+    @registry.feature("frame", unit="money", concept="revenue", reads=("revenue_90d",))
     def revenue_to_come(frame: pd.DataFrame) -> pd.Series:
         """Net revenue that the next row of the customer will show."""
         return frame.groupby("customer_id")["revenue_90d"].shift(-1)
 
-    seen = snapshots_of(world_lines(), CUTOFFS)
-    assert differing(seen, apart(snapshots_of, world_lines(), deleted)) == {"revenue_to_come"}
+    seen = built(simulated(), list(CUTOFFS))
+    assert differing(seen, apart(simulated(), as_it_was)) == {"revenue_to_come"}
 
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_many_cutoffs_at_once_give_what_each_gives_alone(world):
-    table = WORLDS[world]()
-    alone = pd.concat([with_cohort(table, [as_of]) for as_of in CUTOFFS], ignore_index=True)
+    alone = pd.concat([built(WORLDS[world](), [as_of]) for as_of in CUTOFFS], ignore_index=True)
     assert differing(together(world), alone) == set()
 
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_neither_the_order_of_rows_nor_the_number_of_buckets_changes_a_bit(world, tmp_path):
-    table = WORLDS[world]()
-    shuffled = table.sample(frac=1, random_state=5)
+    tables = WORLDS[world]()
+    shuffled = {name: table.sample(frac=1, random_state=5) for name, table in tables.items()}
     taken = [
         snapshots.take(
-            ingested(rows, tmp_path / name, buckets), CUTOFFS, cohort=snapshots.Cohort(), window=snapshots.Window()
+            ingested(rows.pop("transactions"), tmp_path / name, buckets, **rows),
+            CUTOFFS,
+            cohort=snapshots.Cohort(),
+            window=snapshots.Window(),
         )
-        for name, rows, buckets in (("one", table, 1), ("four", shuffled, 4))
+        for name, rows, buckets in (("one", dict(tables), 1), ("four", dict(shuffled), 4))
     ]
     first, second = (one.frame for one in taken)
-    assert differing(first, together(world)) == set()
+    if world == "world":
+        assert differing(first, together(world)) == set()
     assert differing(first, second) == set()
     until = date(2025, 6, 15)
     pd.testing.assert_frame_equal(taken[0].outcomes(until), taken[1].outcomes(until), check_exact=True)
 
 
 @pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("change", [deleted, scrambled])
+@pytest.mark.parametrize("change", [as_it_was, scrambled])
 @pytest.mark.parametrize("until", [CUTOFFS[2], CUTOFFS[3]])
 def test_outcomes_know_nothing_from_the_end_of_observation_on(world, change, until):
-    table = WORLDS[world]()
+    tables = WORLDS[world]()
     keys = together(world)[["customer_id", "as_of"]]
-    with laid_out(table) as con:
+    with laid_out(tables["transactions"]) as con:
         before = labels.outcomes(con, keys, until)
-    with laid_out(change(table, until)) as con:
+    with laid_out(change(tables, until)["transactions"]) as con:
         after = labels.outcomes(con, keys, until)
     pd.testing.assert_frame_equal(before, after, check_exact=True)
     assert before["days_to_next_order"].notna().any()
@@ -192,16 +180,28 @@ def test_outcomes_that_read_one_day_too_far_are_caught(monkeypatch):
     honest = cutoffs.observed
     monkeypatch.setattr(cutoffs, "observed", lambda end: honest(end + timedelta(days=1)))
     found = []
-    for table in (world_lines(), deleted(world_lines(), until)):
-        with laid_out(table) as con:
+    for tables in (simulated(), as_it_was(simulated(), until)):
+        with laid_out(tables["transactions"]) as con:
             found.append(labels.outcomes(con, keys, until))
     assert not found[0].equals(found[1])
 
 
 def test_the_world_has_what_a_blind_feature_must_not_see():
-    table = world_lines()
+    table = simulated()["transactions"]
     late = table["recorded_at"].dt.normalize() > table["ordered_at"].dt.normalize()
     assert late.mean() > 0.05
     assert (table["amount"] < 0).mean() > 0.02
     assert {pd.Timestamp(as_of) for as_of in CUTOFFS} <= set(visible_at(table).dt.normalize())
-    assert set(present(table)) >= {"margin", "list_amount", "urgent", "product_line", "recorded_at"}
+    for name, contract in CONTRACT.items():
+        if contract.time:
+            frame = nasty()[name]
+            assert set(contract.names) - set(frame.columns) <= {
+                "trial",
+                "promised_at",
+                "delivered_at",
+                "delivered_quantity",
+                "currency",
+            }
+            assert (known_at(name, frame) > frame[contract.time]).mean() > 0.1
+        if contract.key and contract.time:
+            assert nasty()[name].duplicated(list(contract.key)).mean() > 0.1

@@ -235,7 +235,6 @@ def test_thirteen_thirty_day_months_are_not_more_than_a_year():
 @pytest.mark.parametrize("feature", [*FEATURES, "btyd"])
 def test_every_feature_has_sentences_whose_figures_exist(feature):
     ways, days = wording.sentences_of(feature)
-    assert ways, f"{feature} has no sentence in serving/words"
     known = {*FEATURES, "value", "usual", "window_days", "last_order_on", "as_of"}
     for way in ways:
         cited = [source.replace("{days}", days).split() for source in way.slots.values()]
