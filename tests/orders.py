@@ -19,9 +19,7 @@ from features import building, cutoffs, peers, snapshots
 from features.buckets import Events
 from features.contract import ALWAYS_KNOWN, CONTRACT, KNOWN_AT
 from features.options import resolved
-from features.quarantine import ingest
 from features.simulate import PRESETS, simulate
-from features.sources import open_source
 from features.sql import quiet_connection
 
 RUN_AT = datetime(2030, 1, 1)
@@ -118,6 +116,9 @@ def features_of(
 
 def ingested(table: pd.DataFrame, folder: Path, buckets: int = 1, **others: pd.DataFrame) -> Events:
     """Clean events of these order lines and other tables, made by an ingest."""
+    from features.quarantine import ingest
+    from features.sources import open_source
+
     source = folder / "source"
     source.mkdir(parents=True)
     for name, held in {"transactions": table, **others}.items():
