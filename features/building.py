@@ -11,9 +11,11 @@ import duckdb
 import pandas as pd
 
 from features import cutoffs, registry
+from features.errors import FeatureError
 from features.options import Value, resolved, set_options
 from features.registry import Feature, dependencies
 from features.relations import RELATIONS
+from features.sql import one_line
 
 Present = Mapping[str, Collection[str]]
 
@@ -58,12 +60,19 @@ def build(
     _set_source_days(con, starts)
     features = [one for one in registry.available(present) if one.over not in ("segment", "peers")]
     used = _aggregate(con, features, present)
-    frame = con.execute(f"SELECT * FROM ({_wide(features, used, present)}) ORDER BY as_of, customer_id").df()
+    try:
+        frame = con.execute(f"SELECT * FROM ({_wide(features, used, present)}) ORDER BY as_of, customer_id").df()
+    except (duckdb.ProgrammingError, duckdb.ConversionException) as error:
+        raise _culprit_among(con, features, used, present, error) from None
     frame[["customer_id", "segment"]] = frame[["customer_id", "segment"]].astype("str")  # empty ones come as objects
     frame["as_of"] = frame["as_of"].astype("datetime64[s]")
     for one in features:
         if one.compute:
-            frame[one.name] = one.compute(frame).astype("float64")
+            try:
+                frame[one.name] = one.compute(frame).astype("float64")
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                words = f"feature {one.name}: {type(error).__name__}: {one_line(error)}"
+                raise FeatureError(f"{words} - in its function; does it name in `reads` what it reads?") from error
     return frame[[*KEYS, *(one.name for one in features if not one.internal)]]
 
 
@@ -96,11 +105,36 @@ def _aggregate(con: duckdb.DuckDBPyConnection, features: Sequence[Feature], pres
             for one in features
             if one.over == over
         )
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE built_{over} AS "
-            f"SELECT as_of, customer_id, {columns} FROM ({RELATIONS[over].sql}) GROUP BY as_of, customer_id"
-        )
+        query = f"SELECT as_of, customer_id, {columns} FROM ({RELATIONS[over].sql}) GROUP BY as_of, customer_id"
+        try:
+            con.execute(f"CREATE OR REPLACE TEMP TABLE built_{over} AS {query}")
+        except (duckdb.ProgrammingError, duckdb.ConversionException) as error:
+            raise _culprit(con, [one for one in features if one.over == over], error) from None
     return used
+
+
+def _culprit(con: duckdb.DuckDBPyConnection, features: Sequence[Feature], error: duckdb.Error) -> Exception:
+    """The error of the one aggregate that fails by itself; where none does, the error as it was."""
+    for one in features:
+        relation = RELATIONS[one.over].sql
+        try:
+            con.execute(f"SELECT CAST({one.expression} AS DOUBLE) FROM ({relation}) GROUP BY as_of, customer_id")
+        except duckdb.Error as found:
+            return FeatureError(f"feature {one.name}: {one_line(found)} - in its SQL: {one.expression}")
+    return error
+
+
+def _culprit_among(
+    con: duckdb.DuckDBPyConnection, features: Sequence[Feature], used: Sequence[str], present: Present, error: Exception
+) -> Exception:
+    """The error of the first arithmetic feature with which the columns cannot be computed any more."""
+    for n, one in enumerate(features):
+        if one.over == "features":
+            try:
+                con.execute(f"SELECT count(*) FROM ({_wide(features[: n + 1], used, present)}) WHERE {one.name} = 0")
+            except duckdb.Error as found:
+                return FeatureError(f"feature {one.name}: {one_line(found)} - in its SQL: {one.expression}")
+    return error
 
 
 def _wide(features: Sequence[Feature], used: Sequence[str], present: Present) -> str:

@@ -8,6 +8,7 @@
     |-- QuarantineLimit           more bad rows than the settings allow
     |-- TooLittleData             not enough customers, orders or history for what was asked
     |-- SettingsError             a setting that is unknown or out of range
+    |-- FeatureError              a declared feature that cannot be computed
     |-- ArtefactError             a model that is missing, altered or of another version
     |-- InvalidPredictions        predictions that cannot be evaluated (in models/evaluation.py)
     `-- StoreError                results that contradict what is already published
@@ -38,6 +39,10 @@ class TooLittleData(KizashiError):
 
 class SettingsError(KizashiError):
     """A setting, option or argument that is unknown or out of range."""
+
+
+class FeatureError(KizashiError):
+    """A feature, mostly of the user's own, whose expression or function fails."""
 
 
 class ArtefactError(KizashiError):

@@ -11,9 +11,10 @@ import pandas as pd
 
 from features import registry
 from features.building import Present, in_steps, lacks
+from features.errors import FeatureError
 from features.options import Value, option, resolved, set_options
 from features.registry import Feature
-from features.sql import quiet_connection
+from features.sql import one_line, quiet_connection
 
 SHRINK = option(
     "segment_shrink_customers",
@@ -50,11 +51,12 @@ def market_levels(rows: str, con: duckdb.DuckDBPyConnection, present: Present) -
     """
     _, over_segment, _ = _second(present)
     columns = "".join(f", CAST({one.expression} AS DOUBLE) AS {one.name}" for one in over_segment)
-    levels = con.execute(
+    levels = _run(
+        con,
         f"SELECT as_of, segment, grouping(segment) = 1 AS of_all, count(*) AS customers, "
         f"median(gap_q90_days_ever) AS {USUAL_GAP}{columns} FROM ({rows}) WHERE cohort = 'eligible' "
-        "GROUP BY GROUPING SETS ((as_of), (as_of, segment)) ORDER BY ALL"
-    ).df()
+        "GROUP BY GROUPING SETS ((as_of), (as_of, segment)) ORDER BY ALL",
+    )
     kept = levels["of_all"] | levels["segment"].notna()  # customers without a segment are compared with all
     levels = levels[kept].drop(columns="of_all").reset_index(drop=True)
     return levels.astype({"segment": "str"})
@@ -99,8 +101,15 @@ def with_peers(
             )
             query = f"SELECT *, {added} FROM ({query})"
         listed = ", ".join(one.name for one in shown)
-        found = con.execute(f"SELECT {listed} FROM ({query}) ORDER BY row").df()
+        found = _run(con, f"SELECT {listed} FROM ({query}) ORDER BY row")
     return pd.concat([frame, found.astype("float64").set_index(frame.index)], axis=1)
+
+
+def _run(con: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
+    try:
+        return con.execute(query).df()
+    except (duckdb.ProgrammingError, duckdb.ConversionException) as error:
+        raise FeatureError(f"a feature over `segment` or `peers` cannot be computed: {one_line(error)}") from None
 
 
 def _shrunk(name: str) -> str:

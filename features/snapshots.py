@@ -16,6 +16,7 @@ from features.buckets import Events
 from features.engines import ONE_BY_ONE, Engine, map_buckets
 from features.errors import TooLittleData
 from features.options import Value, resolved
+from features.own import OwnFile, install, installed
 from features.sql import quiet_connection
 
 ELIGIBLE = "eligible"
@@ -122,7 +123,8 @@ def take(
     values = resolved(options or {})
     progress("when each source begins", 0.0)
     starts = all_starts(events, engine)
-    plan = Plan(tuple(as_ofs), cohort, starts, values, progress if engine is ONE_BY_ONE else silent)
+    watched = progress if engine is ONE_BY_ONE else silent
+    plan = Plan(tuple(as_ofs), cohort, starts, values, installed(), watched)
     parts = map_buckets(plan, events, engine, "features")
     frame = pd.concat([rows for rows, _ in parts], ignore_index=True)
     if frame.empty:
@@ -151,10 +153,12 @@ class Plan:
     cohort: Cohort
     starts: pd.DataFrame
     options: Mapping[str, Value]
+    own: tuple[OwnFile, ...] = ()
     progress: Progress = silent
 
     def __call__(self, events: Events, bucket: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Read one bucket."""
+        install(self.own)
         self.progress(f"features of bucket {bucket + 1} of {events.buckets}", bucket / events.buckets)
         with events.connect(bucket) as con:
             cutoffs.lay_out_time(con)

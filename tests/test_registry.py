@@ -191,7 +191,7 @@ def test_windows_and_a_baseline_make_one_column_each(empty_registry):
     assert made == {
         "revenue_30d": ("order_days", "money", 30, None),
         "revenue_90d": ("order_days", "money", 90, "revenue_90d_usual"),
-        "revenue_90d_usual": ("order_days", "money", 455, None),
+        "revenue_90d_usual": ("features", "money", 455, None),
         "revenue_90d_vs_usual": ("features", "ratio", 455, "revenue_90d_usual"),
         "revenue_90d_z": ("features", "standard deviations", 455, "revenue_90d_usual"),
         "revenue_90d_vs_peers": ("peers", "ratio", 455, "revenue_90d_usual"),
