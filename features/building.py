@@ -14,7 +14,7 @@ from features import cutoffs, registry
 from features.errors import FeatureError
 from features.options import Value, resolved, set_options
 from features.registry import Feature, dependencies
-from features.relations import RELATIONS
+from features.relations import PREPARATIONS, RELATIONS
 from features.sql import one_line
 
 Present = Mapping[str, Collection[str]]
@@ -30,6 +30,7 @@ def build(
     *,
     starts: pd.DataFrame | None = None,
     options: Mapping[str, Value] | None = None,
+    only: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Every feature of one bucket that needs no other bucket.
 
@@ -46,6 +47,8 @@ def build(
         What :func:`features.cutoffs.source_starts` says of all buckets together; by default of this one.
     options
         Values of :mod:`features.options`; by default their defaults.
+    only
+        Names of the features that are wanted; by default all.
 
     Returns
     -------
@@ -58,7 +61,11 @@ def build(
     cutoffs.set_cutoffs(con, as_ofs)
     cutoffs.set_accounts(con, str(values["segment"]))
     _set_source_days(con, starts)
-    features = [one for one in registry.available(present) if one.over not in ("segment", "peers")]
+    features = [one for one in registry.available(present, only) if one.over not in ("segment", "peers")]
+    read = {RELATIONS[one.over].sql for one in features if one.over in RELATIONS}
+    for table, prepare in PREPARATIONS.items():
+        if any(table in sql for sql in read):
+            prepare(con, values)
     used = _aggregate(con, features, present)
     try:
         frame = con.execute(f"SELECT * FROM ({_wide(features, used, present)}) ORDER BY as_of, customer_id").df()
@@ -73,7 +80,8 @@ def build(
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 words = f"feature {one.name}: {type(error).__name__}: {one_line(error)}"
                 raise FeatureError(f"{words} - in its function; does it name in `reads` what it reads?") from error
-    return frame[[*KEYS, *(one.name for one in features if not one.internal)]]
+    kept = (one.name for one in features if not one.internal and (only is None or one.name in only))
+    return frame[[*KEYS, *kept]]
 
 
 def _set_source_days(con: duckdb.DuckDBPyConnection, starts: pd.DataFrame | None) -> None:

@@ -374,7 +374,7 @@ def registered() -> tuple[Feature, ...]:
     return tuple(one for one in _all() if not one.internal)
 
 
-def available(present: Mapping[str, Collection[str]]) -> tuple[Feature, ...]:
+def available(present: Mapping[str, Collection[str]], only: Collection[str] | None = None) -> tuple[Feature, ...]:
     """All features, internal ones included, whose sources are there.
 
     Parameters
@@ -382,6 +382,8 @@ def available(present: Mapping[str, Collection[str]]) -> tuple[Feature, ...]:
     present
         For each table that the source has, the columns that it fills. A feature whose table is absent is left out; one
         that lacks an optional column only stays, and is unknown.
+    only
+        Names of the features that are wanted; what they are made of comes with them. By default all.
     """
     kept: dict[str, Feature] = {}
     for one in _all():
@@ -390,7 +392,15 @@ def available(present: Mapping[str, Collection[str]]) -> tuple[Feature, ...]:
         required = set(dependencies(one)) - set(one.optional)
         if all(table in present for table in tables) and required <= set(kept):
             kept[one.name] = one
-    return tuple(kept.values())
+    if only is None:
+        return tuple(kept.values())
+    wanted: set[str] = set()
+    for one in reversed(kept.values()):  # registered after what they read
+        if one.name in only or one.name in wanted:
+            wanted |= {one.name, *dependencies(one)}
+            if one.over in RELATIONS or one.over == "features":
+                wanted.add("days_since_first_order")  # what every baseline is bounded by
+    return tuple(one for one in kept.values() if one.name in wanted)
 
 
 def _all() -> tuple[Feature, ...]:

@@ -5,7 +5,12 @@ its expression over the rows of one customer at one cutoff. It is written over :
 shows each cutoff only what was known before it.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import duckdb
+
+from features.options import Value
 
 
 @dataclass(frozen=True)
@@ -46,3 +51,30 @@ def relation(name: str, tables: tuple[str, ...], sql: str) -> None:
     if name in RELATIONS:
         raise ValueError(f"relation {name} is declared twice")
     RELATIONS[name] = Relation(name, tables, sql)
+
+
+Preparation = Callable[[duckdb.DuckDBPyConnection, Mapping[str, Value]], None]
+
+#: Temporary tables that relations may read beside those of :mod:`features.cutoffs`, each with what makes it.
+PREPARATIONS: dict[str, Preparation] = {}
+
+
+def preparation(table: str) -> Callable[[Preparation], Preparation]:
+    """Register a function that makes a temporary table which SQL alone cannot.
+
+    It runs in each bucket in which a relation that names the table is read, after time is laid out and the cutoffs are
+    named, with the bucket's connection and the values of all options.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken.
+    """
+
+    def register(prepare: Preparation) -> Preparation:
+        if table in PREPARATIONS:
+            raise ValueError(f"table {table} is prepared twice")
+        PREPARATIONS[table] = prepare
+        return prepare
+
+    return register

@@ -1,4 +1,4 @@
-"""The command line: ``kizashi check | train | score | backtest | explain | demo | simulate``.
+"""The command line: ``kizashi check | train | score | backtest | explain | demo | simulate | features | leaks``.
 
 A user's mistake is one line on standard error and exit code 2. Heavy libraries are imported by the command that needs
 them, so that help comes at once.
@@ -19,52 +19,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import KizashiError, SettingsError
+from pipelines import cli_features
+from pipelines.cli_options import DEFAULT_OUT, AsOf, Config, Data, Layout, Limit, Out, app, day_of, request_of
 
 if TYPE_CHECKING:
     from pipelines.intake import Request
-
-app = typer.Typer(
-    name="kizashi",
-    help="Warns a supplier, months ahead, which business customers are about to stop ordering, and why.",
-    epilog="Example: kizashi demo",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-DEFAULT_OUT = Path("var")
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date: write it as 2026-10-01.") from None
-
-
-DATA_HELP = "Folder of Parquet or CSV files, one file, or a database URL (duckdb:///, sqlite:///, postgresql://)."
-Data = Annotated[str, typer.Option("--data", help=DATA_HELP)]
-AsOf = Annotated[
-    Any,
-    typer.Option(
-        "--as-of", parser=_day, metavar="DATE", help="Date to stand on; default: the day after the newest event."
-    ),
-]
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: kizashi.toml here or in the data.")
-]
-Out = Annotated[Path, typer.Option("--out", help="Folder for events, models and results.")]
-Layout = Annotated[str, typer.Option("--layout", help="Ready column mapping, such as online-retail-ii.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="Customers that are listed per level.")]
-
-
-def _request(data: str, out: Path, as_of: date | None, config: Path | None, layout: str) -> "Request":
-    from pipelines.settings import prepare_environment
-
-    prepare_environment(out)  # before NumPy is imported, which the next line does
-    from pipelines.intake import Request
-
-    return Request(data, out, as_of, config, layout)
 
 
 def _watched(flow_name: str, request: "Request | None" = None, **parameters: Any) -> Any:
@@ -98,14 +57,21 @@ def _flow_parameters(request: "Request") -> dict[str, Any]:
 @app.command(epilog="Example: kizashi check --data orders/ --layout online-retail-ii")
 def check(data: Data, as_of: AsOf = None, config: Config = None, out: Out = DEFAULT_OUT, layout: Layout = "") -> None:
     """Read the data, say where each row went and who would be in the cohort."""
-    request = _request(data, out, as_of, config, layout)
+    request = request_of(data, out, as_of, config, layout)
     from features.snapshots import funnel, take
     from pipelines import console
     from pipelines.intake import take_in
 
     with console.bar() as report:
         intake = take_in(request)
-        table = take(intake.events, [intake.as_of], cohort=intake.cohort(), window=intake.window(), progress=report)
+        table = take(
+            intake.events,
+            [intake.as_of],
+            cohort=intake.cohort(),
+            window=intake.window(),
+            options=intake.options(),
+            progress=report,
+        )
     console.ingest_table(intake.report)
     console.funnel_table(funnel(table.frame))
 
@@ -120,7 +86,7 @@ def train(
     promote: Annotated[bool, typer.Option("--promote", help="Make the new model the champion.")] = False,
 ) -> None:
     """Walk forward, compare all contestants, register the new model."""
-    request = _request(data, out, as_of, config, layout)
+    request = request_of(data, out, as_of, config, layout)
     intake, trained = _watched("train", request, **_flow_parameters(request), promote=promote)
     from pipelines import console
 
@@ -150,7 +116,7 @@ def score(
     limit: Limit = 10,
 ) -> None:
     """Score every customer with the champion, publish the date, print the morning's list."""
-    request = _request(data, out, as_of, config, layout)
+    request = request_of(data, out, as_of, config, layout)
     intake, scored = _watched("score", request, **_flow_parameters(request), supersede=supersede)
     from pipelines import console
 
@@ -170,11 +136,11 @@ def score(
 )
 def backtest(
     data: Data,
-    first: Annotated[Any, typer.Option("--from", parser=_day, metavar="DATE", help="No cutoff before this date.")],
+    first: Annotated[Any, typer.Option("--from", parser=day_of, metavar="DATE", help="No cutoff before this date.")],
     last: Annotated[
         Any,
         typer.Option(
-            "--to", parser=_day, metavar="DATE", help="Last cutoff; the others are counted back from it, one a month."
+            "--to", parser=day_of, metavar="DATE", help="Last cutoff; the others are counted back from it, one a month."
         ),
     ],
     as_of: AsOf = None,
@@ -189,7 +155,7 @@ def backtest(
             f"--out {out}: expected a file that ends in .parquet, such as {out.with_suffix('.parquet')}."
         )
     work = out.parent / f".{out.stem}.work"
-    request = _request(data, work, as_of, config, layout)
+    request = request_of(data, work, as_of, config, layout)
     from pipelines import console
     from pipelines.intake import take_in
     from pipelines.replay import backtest as replay
@@ -223,7 +189,7 @@ def explain(
     layout: Layout = "",
 ) -> None:
     """Tell why one customer was flagged: every reason, and how they add up."""
-    request = _request(data, out, as_of, config, layout)
+    request = request_of(data, out, as_of, config, layout)
     from pipelines import console
     from pipelines.intake import take_in
     from pipelines.story import explain as tell
@@ -275,7 +241,7 @@ def simulate(
     preset: Annotated[str, typer.Option("--preset", help="Difficulty: easy, normal, hard, null or drift.")] = "normal",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another company.")] = 1,
     end: Annotated[
-        Any, typer.Option("--end", parser=_day, metavar="DATE", help="Day of the extract; default: that of the demo.")
+        Any, typer.Option("--end", parser=day_of, metavar="DATE", help="Day of the extract; default: that of the demo.")
     ] = None,
     policy: Annotated[
         str | None,
@@ -317,6 +283,9 @@ def simulate(
     console.out.print(f"The truth, which no command reads: {out / 'truth'}", markup=False)
     data = f"--data {shlex.quote(str(out))}"
     console.out.print(f"Next: {_program()} check {data}, then {_program()} train {data}", markup=False)
+
+
+cli_features.add_to(app)
 
 
 def _next(command: str, request: "Request", as_of: date) -> None:

@@ -13,6 +13,7 @@ from pipelines import caller
 from pipelines import demo as demonstration
 from pipelines import score as scoring
 from pipelines import train as training
+from pipelines.engines import engine_of
 from pipelines.intake import Intake, Request, take_in
 
 
@@ -21,8 +22,10 @@ def train(
     data: str, out: str, as_of: date | None = None, config: str | None = None, layout: str = "", promote: bool = False
 ) -> tuple[Intake, training.Trained]:
     """Check the data, walk forward, register the new model."""
-    intake = take_in(_request(data, out, as_of, config, layout))
-    return intake, training.train(intake, promote=promote, progress=caller.WATCHER.get())
+    request, progress = _request(data, out, as_of, config, layout), caller.WATCHER.get()
+    with engine_of(request.settings(), progress=progress) as engine:
+        intake = take_in(request, engine=engine)
+        return intake, training.train(intake, promote=promote, progress=progress)
 
 
 @flow(name="score", persist_result=False)
@@ -30,8 +33,10 @@ def score(
     data: str, out: str, as_of: date | None = None, config: str | None = None, layout: str = "", supersede: bool = False
 ) -> tuple[Intake, scoring.Scored]:
     """Check the data, score every customer with the champion, publish the date."""
-    intake = take_in(_request(data, out, as_of, config, layout))
-    return intake, scoring.score(intake, supersede=supersede, progress=caller.WATCHER.get())
+    request, progress = _request(data, out, as_of, config, layout), caller.WATCHER.get()
+    with engine_of(request.settings(), progress=progress) as engine:
+        intake = take_in(request, engine=engine)
+        return intake, scoring.score(intake, supersede=supersede, progress=progress)
 
 
 @flow(name="demo", persist_result=False)

@@ -7,8 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from features.buckets import Events
+from features.engines import ONE_BY_ONE, Engine
 from features.errors import SettingsError, TooLittleData
 from features.mapping import load_layout, mappings_from_dict
+from features.options import resolved
+from features.own import install, read_own
 from features.quarantine import IngestReport, ingest
 from features.snapshots import Cohort, Window, monthly
 from features.sources import open_source
@@ -64,12 +67,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Intake:
-    """Clean events with the account of how they became clean."""
+    """Clean events with the account of how they became clean, and what maps their buckets."""
 
     request: Request
     settings: Settings
     report: IngestReport
     as_of: date
+    engine: Engine = ONE_BY_ONE
 
     @property
     def events(self) -> Events:
@@ -88,6 +92,10 @@ class Intake:
     def window(self) -> Window:
         """The rule of the customer's own window."""
         return Window(**self.settings.window.model_dump())
+
+    def options(self) -> dict[str, object]:
+        """Options of features that differ from their defaults."""
+        return dict(self.settings.features.options)
 
     def walk_options(self) -> WalkOptions:
         """The options of a walk."""
@@ -136,8 +144,10 @@ class Intake:
         return first.date()
 
 
-def take_in(request: Request, *, run_at: datetime | None = None) -> Intake:
+def take_in(request: Request, *, run_at: datetime | None = None, engine: Engine = ONE_BY_ONE) -> Intake:
     """Read, check and partition the data of a request, and write the account into the application's database.
+
+    The intake has the `engine` (:func:`pipelines.engines.engine_of`) for what is then done with the buckets.
 
     Raises
     ------
@@ -145,6 +155,7 @@ def take_in(request: Request, *, run_at: datetime | None = None) -> Intake:
         With one line on whatever stands in the way. Data that are refused leave what was taken in before as it is.
     """
     settings = request.settings()
+    install_features(settings)
     mappings = mappings_from_dict(settings.sources)
     if request.layout:
         mappings = {**load_layout(request.layout), **mappings}
@@ -164,7 +175,19 @@ def take_in(request: Request, *, run_at: datetime | None = None) -> Intake:
             f"--as-of {as_of} is after the end of the data: the newest event that is known is of "
             f"{report.events.data_end - timedelta(days=1)}. Give {report.events.data_end} or earlier, or newer data."
         )
-    return Intake(request, settings, report, as_of)
+    return Intake(request, settings, report, as_of, engine)
+
+
+def install_features(settings: Settings) -> None:
+    """Register the user's own features besides the shipped ones, and see that every option exists.
+
+    Raises
+    ------
+    SettingsError
+        If a file of features or an option cannot be used.
+    """
+    install(read_own([Path(name) for name in settings.features.files]))
+    resolved(settings.features.options)
 
 
 def account(report: IngestReport, moment: datetime) -> records.IngestReport:

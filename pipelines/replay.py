@@ -83,7 +83,15 @@ def backtest(intake: Intake, first: date, last: date, *, progress: Progress = si
             stacklevel=2,
         )
     dates = intake.reach(dates, cutoffs[0])
-    table = take(intake.events, dates, cohort=intake.cohort(), window=intake.window(), progress=progress)
+    table = take(
+        intake.events,
+        dates,
+        cohort=intake.cohort(),
+        window=intake.window(),
+        options=intake.options(),
+        engine=intake.engine,
+        progress=progress,
+    )
     walk = walk_forward(table, cutoffs, intake.walk_options(), progress=progress)
     progress("standing table with intervals", 0.95)
     predictions = with_outcomes(walk.predictions, table, intake.observed_until)

@@ -121,6 +121,8 @@ def score_day(intake: Intake, champion: Champion, *, progress: Progress = silent
         [intake.as_of],
         cohort=Cohort(**model.facts["cohort"]),
         window=Window(**model.facts["window"]),
+        options=model.facts["options"],
+        engine=intake.engine,
         progress=progress,
     ).frame
     progress("probabilities and levels", 0.3)

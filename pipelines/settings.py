@@ -25,6 +25,13 @@ FILE_NAME = "kizashi.toml"
 #: The application's database with its password, which should not stand in a file.
 DATABASE_VARIABLE = "KIZASHI_DATABASE"
 
+_PROTECTION = {
+    "DO_NOT_TRACK": "true",  # MLflow takes this very word, not "1"
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+}
+
 _PAGE = "docs/settings.md"
 
 _PAGE_HEAD = f"""\
@@ -64,6 +71,17 @@ Address = Annotated[
     str,
     AfterValidator(_address),
     Allowed('"sqlite:///...", "postgresql://...", or "" for a file in the output folder', secret=True),
+]
+EngineKind = Annotated[Literal["local", "dask"], Allowed('"local" or "dask"')]
+Scheduler = Annotated[
+    str,
+    Field(pattern=r"^((tcp|tls)://([^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5})?$"),
+    Allowed('"tcp://HOST:PORT", "tls://HOST:PORT", or "" for a cluster made for the run'),
+]
+Memory = Annotated[
+    str,
+    Field(pattern=r"^([0-9]+(\.[0-9]+)? ?[kMGT]i?B)?$"),
+    Allowed('a size, such as "4GiB" or "500 MB", or "" for an equal share of the machine'),
 ]
 Horizons = Annotated[
     tuple[Literal[30], Literal[60], Literal[90], Literal[180]],
@@ -173,6 +191,24 @@ class Reasons(_Section):
     count: Annotated[int, Field(ge=1, le=20)] = 5
 
 
+class Features(_Section):
+    """What a company adds to the features, and what it wants otherwise."""
+
+    files: tuple[str, ...] = Field(default=(), strict=False)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Engine(_Section):
+    """Where the work on buckets of customers runs."""
+
+    kind: EngineKind = "local"
+    address: Scheduler = ""
+    workers: Count = 2
+    threads_per_worker: Count = 1
+    memory_per_worker: Memory = ""
+    retries: Annotated[int, Field(ge=0)] = 2
+
+
 class Store(_Section):
     """The application's database."""
 
@@ -192,11 +228,13 @@ class Settings(_Section):
     lightgbm: Lightgbm = Lightgbm()
     levels: Levels = Levels()
     reasons: Reasons = Reasons()
+    engine: Engine = Engine()
+    features: Features = Features()
     store: Store = Store()
 
     def flat(self) -> dict[str, object]:
-        """``section.key`` -> value, as a training records it, without sources and database address."""
-        return dict(_flat(self.model_dump(exclude={"sources", "store"}), ""))
+        """``section.key`` -> value, as a training records it: without sources, addresses and what changes no number."""
+        return dict(_flat(self.model_dump(exclude={"sources", "engine", "store"}), ""))
 
 
 def load_settings(config: Path | None = None, data: Path | None = None) -> Settings:
@@ -215,7 +253,7 @@ def load_settings(config: Path | None = None, data: Path | None = None) -> Setti
     defaults = tomllib.loads(_defaults_text())
     settings = Settings.model_validate(defaults)
     if found:
-        settings = _validated(str(found), _overlaid(defaults, _read(found)))
+        settings = _placed(_validated(str(found), _overlaid(defaults, _read(found))), found.parent)
     if url := os.environ.get(DATABASE_VARIABLE, ""):
         try:
             settings = settings.model_copy(update={"store": Store(url=url)})
@@ -224,6 +262,16 @@ def load_settings(config: Path | None = None, data: Path | None = None) -> Setti
             kinds = allowed(Store.model_fields["url"])
             raise SettingsError(f"{DATABASE_VARIABLE} is no database's address, allowed: {kinds}") from None
     return settings
+
+
+def _placed(settings: Settings, folder: Path) -> Settings:
+    """The settings with the paths of their features told from the folder of the file that names them."""
+    given = settings.features
+    options = dict(given.options)
+    if isinstance(options.get("words"), str) and options["words"]:
+        options["words"] = str(folder / options["words"])
+    files = tuple(str(folder / name) for name in given.files)
+    return settings.model_copy(update={"features": Features(files=files, options=options)})
 
 
 def database_url(settings: Settings, out: Path) -> str:
@@ -237,6 +285,11 @@ def tracking_folder(out: Path) -> Path:
     return out.absolute() / "mlflow"
 
 
+def protect_environment() -> None:
+    """Set what protects, and no places: for the process of a cluster, which others have started."""
+    os.environ.update(_PROTECTION)
+
+
 def prepare_environment(out: Path) -> None:
     """Set what Prefect, MLflow and OpenMP read when they are imported: no telemetry, all files under `out`.
 
@@ -248,28 +301,27 @@ def prepare_environment(out: Path) -> None:
     RuntimeError
         If Prefect or MLflow is already imported without that protection: a mistake in our code.
     """
-    fixed = {
-        "DO_NOT_TRACK": "true",  # MLflow takes this very word, not "1"
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-    }
     environment = os.environ
     late = [name for name in ("prefect", "mlflow") if name in sys.modules]
-    if late and any(environment.get(name) != value for name, value in fixed.items()):
+    if late and any(environment.get(name) != value for name, value in _PROTECTION.items()):
         raise RuntimeError(f"{', '.join(late)} is imported before prepare_environment() could silence it")
+    protect_environment()
     tracking = tracking_folder(out)
-    fixed |= {
-        "PREFECT_HOME": str(out.absolute() / "prefect"),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{(tracking / 'mlflow.db').as_posix()}",
-    }
-    environment.update(fixed)
+    environment.update(
+        {
+            "PREFECT_HOME": str(out.absolute() / "prefect"),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{(tracking / 'mlflow.db').as_posix()}",
+        }
+    )
     polite = {
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # it takes 11 to 19 s, the default is 20
         # what goes wrong in a flow is raised, and told once by the command line
         "PREFECT_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_ROOT_LEVEL": "ERROR",
         "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        # a lost worker is a retry, and what ends a run is told by the exception
+        "DASK_LOGGING": "{'distributed': 'critical', 'distributed.client': 'critical'}",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         # LightGBM's threads sleep while they wait: spinning, two of them on a busy machine take tens of times as long
         "OMP_WAIT_POLICY": "PASSIVE",

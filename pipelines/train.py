@@ -58,7 +58,15 @@ def train(intake: Intake, *, promote: bool = False, progress: Progress = silent)
     dates = intake.dates_until(intake.as_of)
     tried = test_dates(dates, intake.observed_until, intake.settings.training.test_cutoffs)
     dates = intake.reach(dates, tried[0])
-    table = take(intake.events, dates, cohort=intake.cohort(), window=intake.window(), progress=progress)
+    table = take(
+        intake.events,
+        dates,
+        cohort=intake.cohort(),
+        window=intake.window(),
+        options=intake.options(),
+        engine=intake.engine,
+        progress=progress,
+    )
     walk = walk_forward(table, tried, intake.walk_options(), progress=progress)
     progress("figures and plots", 0.0)
     store_snapshots(table, intake)
@@ -135,6 +143,7 @@ def facts(intake: Intake, here: pd.DataFrame) -> dict[str, object]:
         "data_fingerprint": intake.events.fingerprint,
         "cohort": asdict(intake.cohort()),
         "window": asdict(intake.window()),
+        "options": intake.options(),
         "customers": int((here["cohort"] == ELIGIBLE).sum()),
         "versions": {name: version(name) for name in ("kizashi", "lightgbm", "duckdb", "pandas", "scikit-learn")},
     }

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -85,7 +86,7 @@ def test_what_is_usual_for_the_customer_is_a_column_in_a_unit_that_compares(one)
     assert one.usual in NAMES
     assert one.usual != one.name
     usual = next(other for other in FEATURES if other.name == one.usual)
-    assert set(usual.sources) <= set(one.sources), "known wherever the feature is"
+    assert set(usual.sources) <= {"transactions", *one.sources}, "known wherever the feature is"
 
 
 @each_feature
@@ -94,14 +95,25 @@ def test_a_feature_needs_only_optional_columns_of_its_table(one):
         assert column in set(CONTRACT[name].names) - set(CONTRACT[name].required)
 
 
+def all_of(tables) -> pd.DataFrame:
+    others = {name: held for name, held in tables.items() if name != "transactions"}
+    return snapshots_of(tables["transactions"], [date(2025, 3, 1)], **others)
+
+
+def with_every_column():
+    return {**nasty(), "transactions": simulated()["transactions"]}
+
+
+@cache
+def whole() -> pd.DataFrame:
+    return all_of(with_every_column())
+
+
 @pytest.mark.parametrize("column", OPTIONAL)
 def test_a_missing_optional_column_leaves_unknown_what_needs_it_and_changes_nothing_else(column):
     table, name = column.split(".")
-    tables = dict(nasty()) | {"transactions": simulated()["transactions"]} if table == "transactions" else dict(nasty())
-    less = tables | {table: tables[table].drop(columns=name)}
-    with_it, without = (
-        snapshots_of(held.pop("transactions"), [date(2025, 3, 1)], **held) for held in (dict(tables), less)
-    )
+    tables = with_every_column()
+    with_it, without = whole(), all_of({**tables, table: tables[table].drop(columns=name)})
     unknown = [one.name for one in FEATURES if column in one.needs]
     assert unknown
     assert without[unknown].isna().all(axis=None)
