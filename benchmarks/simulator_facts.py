@@ -17,8 +17,8 @@ from scipy.stats import rankdata
 
 from features import cutoffs
 from features.buckets import Events
-from features.engines import map_buckets
 from features.contract import CONTRACT, KNOWN_AT, RECORDED_AT, Column, Table
+from features.engines import map_buckets
 from features.simulate.recording import BEFORE
 from features.sql import name_sql, text_sql
 from models.figures import FloatArray

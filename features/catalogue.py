@@ -64,7 +64,8 @@ def with_coverage(listed: pd.DataFrame, eligible: pd.DataFrame, began: Mapping[s
     missing = [
         float(eligible[name].isna().mean()) if name in eligible and len(eligible) else 1.0 for name in listed["feature"]
     ]
-    return listed.assign(covered_from=[began.get(source) for source in listed["source"]], missing_share=missing)
+    covered = pd.Series([began.get(source) for source in listed["source"]], index=listed.index, dtype="object")
+    return listed.assign(covered_from=covered, missing_share=missing)
 
 
 def page() -> str:

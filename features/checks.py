@@ -15,6 +15,13 @@ from features.sql import name_sql, text_sql
 RAGGED = "kizashi: fields of a torn row"
 """Column that a staged CSV file carries where rows have another number of fields than the header."""
 
+HOME = name_sql("kizashi: home")
+"""Identifier of the bucket of a known account, in the table ``accounts`` that rows are joined with."""
+
+UNKNOWN = "unknown_customer"
+FUTURE = "in_the_future"
+"""Kinds of problems that time may mend: the account becomes known, the moment comes."""
+
 _SPACE = "chr(32) || chr(9) || chr(10) || chr(13) || chr(160) || chr(12288)"
 _PADDED = r"^[\s\x{A0}\x{3000}]|[\s\x{A0}\x{3000}]$"
 _DAY = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
@@ -111,8 +118,8 @@ def find_problems(resolved: Resolved, run_at: str, *, known_customers: bool) -> 
     yield from _future(resolved, run_at)
     if known_customers:
         value = typed_name("customer_id")
-        unknown = f"{value} IS NOT NULL AND accounts.bucket IS NULL"
-        yield Problem("customer_id", "unknown_customer", "not in customers", unknown, value)
+        unknown = f"{value} IS NOT NULL AND {HOME} IS NULL"
+        yield Problem("customer_id", UNKNOWN, "not in customers", unknown, value)
 
 
 def _present(name: str, types: Mapping[str, str]) -> str:
@@ -285,7 +292,7 @@ def _future(resolved: Resolved, run_at: str) -> Iterator[Problem]:
         value = _as_read(resolved.origins[name])
         if name == RECORDED_AT or not table.planned:
             condition = f"{typed_name(name)} > {run_at}"
-            yield Problem(name, "in_the_future", "after the moment of the run", condition, value)
+            yield Problem(name, FUTURE, "after the moment of the run", condition, value)
         if name == table.time:
             condition = f"{typed_name(name)} < {_EARLIEST_EVENT}"
             yield Problem(name, "out_of_range", "before 1970", condition, value)

@@ -12,7 +12,7 @@ restated under its key with a later ``recorded_at``. A later fact on a row (a re
 before its own time.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 import duckdb
@@ -97,16 +97,77 @@ SELECT * EXCLUDE (documents), orders > 0 AS is_order,
 FROM valued QUALIFY documents > 0
 """
 
-_PRODUCT_DAYS = f"""
-CREATE TEMP TABLE product_days AS
+
+def _thing_days(name: str, things: str, sums: Mapping[str, str], rows: str) -> str:
+    """SQL that lays out sums by customer, thing and day, one version per state of knowledge."""
+    parts = ", ".join(f"{sql} AS {column}" for column, sql in sums.items())
+    known = ", ".join(f"sum({column}) OVER (known ROWS UNBOUNDED PRECEDING) AS {column}" for column in sums)
+    return f"""
+CREATE TEMP TABLE {name} AS
 WITH parts AS (
-    SELECT customer_id, product_id, product_line, CAST(ordered_at AS DATE) AS day, {_VISIBLE_FROM} AS visible_from,
-           sum(amount) AS amount
-    FROM transactions WHERE product_id IS NOT NULL OR product_line IS NOT NULL GROUP BY ALL
+    SELECT customer_id, {things}, CAST(ordered_at AS DATE) AS day, {_VISIBLE_FROM} AS visible_from, {parts}
+    FROM transactions {rows} GROUP BY ALL
 )
-SELECT * EXCLUDE (amount), sum(amount) OVER (known ROWS UNBOUNDED PRECEDING) AS amount,
-       coalesce(lead(visible_from) OVER known, {FOREVER}) AS visible_until
-FROM parts WINDOW known AS (PARTITION BY customer_id, product_id, product_line, day ORDER BY visible_from)
+SELECT * EXCLUDE ({", ".join(sums)}), {known}, coalesce(lead(visible_from) OVER known, {FOREVER}) AS visible_until
+FROM parts WINDOW known AS (PARTITION BY customer_id, {things}, day ORDER BY visible_from)
+"""
+
+
+_PRODUCT_DAYS = _thing_days(
+    "product_days",
+    "product_id, product_line",
+    {
+        "amount": "sum(amount)",
+        "units": "sum(quantity)",
+        "units_amount": "sum(amount) FILTER (quantity IS NOT NULL)",
+    },
+    "WHERE product_id IS NOT NULL OR product_line IS NOT NULL",
+)
+
+_LINE_DAYS = _thing_days("line_days", "product_line", {"amount": "sum(amount)"}, "WHERE product_line IS NOT NULL")
+
+#: The days of what a customer once tried; empty, and free, where no line is marked as a trial.
+_TRIAL_DAYS = _thing_days(
+    "trial_days",
+    "product_id, product_line",
+    {"amount": "sum(amount)", "trial_amount": "coalesce(sum(amount) FILTER (trial), 0)"},
+    "SEMI JOIN (SELECT DISTINCT customer_id AS c, product_id AS p, product_line AS l FROM transactions WHERE trial) "
+    "ON customer_id = c AND product_id IS NOT DISTINCT FROM p AND product_line IS NOT DISTINCT FROM l",
+)
+
+#: Lines by their order day and their days of promise and delivery; empty, and nearly free, where nothing was promised.
+#: A line that the customer took back under the same order and product before it was delivered is cancelled: it is
+#: there only until that became known.
+_DELIVERIES = f"""
+CREATE TEMP TABLE deliveries AS
+WITH promised AS (
+    SELECT customer_id, order_id, product_id, CAST(ordered_at AS DATE) AS day, CAST(promised_at AS DATE) AS promised,
+           CAST(delivered_at AS DATE) AS delivered, coalesce(delivered_quantity < quantity, false) AS short,
+           {_VISIBLE_FROM} AS visible_from
+    FROM transactions WHERE promised_at IS NOT NULL AND amount > 0
+), booked AS (
+    SELECT customer_id AS c, order_id AS o, product_id AS p, {_VISIBLE_FROM} AS known_from, sum(amount) AS amount,
+           coalesce(sum(amount) FILTER (amount > 0), 0) AS ordered,
+           max(CAST(ordered_at AS DATE)) FILTER (amount < 0) AS day
+    FROM transactions WHERE order_id IN (
+        SELECT order_id FROM transactions WHERE amount < 0 INTERSECT SELECT order_id FROM promised
+    ) GROUP BY ALL
+), states AS (
+    SELECT c, o, p, known_from, sum(amount) OVER known AS net, sum(ordered) OVER known AS ordered,
+           max(day) OVER known AS cancelled
+    FROM booked WINDOW known AS (PARTITION BY c, o, p ORDER BY known_from ROWS UNBOUNDED PRECEDING)
+), taken_back AS (
+    SELECT c, o, p, min(known_from) AS cancelled_from, arg_min(cancelled, known_from) AS cancelled
+    FROM states WHERE ordered > 0 AND net <= 0 GROUP BY ALL
+), lasting AS (
+    SELECT * EXCLUDE (cancelled_from),
+           CASE WHEN delivered IS NULL OR delivered > cancelled THEN cancelled_from END AS cancelled_from
+    FROM promised LEFT JOIN taken_back
+      ON customer_id = c AND order_id = o AND product_id IS NOT DISTINCT FROM p
+)
+SELECT customer_id, day, promised, delivered, visible_from, coalesce(cancelled_from, {FOREVER}) AS visible_until,
+       count(*) AS lines, count(*) FILTER (short) AS short_lines
+FROM lasting WHERE cancelled_from IS NULL OR visible_from < cancelled_from GROUP BY ALL
 """
 
 
@@ -132,10 +193,12 @@ def lay_out_time(con: duckdb.DuckDBPyConnection) -> None:
 
     Makes the temporary tables ``order_days`` (customer, day; net of everything booked under the day's orders, one
     version per state of knowledge; `is_order` where at least one order has a net amount above 0), ``product_days``
-    (customer, product, product line, day; net, versioned likewise) and ``known_<table>`` for every other event table.
-    Money and quantities stay exact decimals.
+    (customer, product, product line, day; net, versioned likewise), ``line_days`` (customer, product line, day),
+    ``trial_days`` (the days of the products that were ever tried), ``deliveries`` (promised lines by order day, day of
+    promise and day of delivery) and ``known_<table>`` for every other event table. Money and quantities stay exact
+    decimals.
     """
-    for statement in (_ORDER_PARTS, _ORDERS, _ORDER_DAYS, _PRODUCT_DAYS):
+    for statement in (_ORDER_PARTS, _ORDERS, _ORDER_DAYS, _PRODUCT_DAYS, _LINE_DAYS, _TRIAL_DAYS, _DELIVERIES):
         con.execute(statement)
     con.execute("DROP TABLE orders")
     con.execute("DROP TABLE order_parts")
@@ -206,19 +269,24 @@ def set_accounts(con: duckdb.DuckDBPyConnection, segment: str) -> None:
     )
 
 
+_DELIVERED_BY_THEN = ", ".join(
+    f"CASE WHEN e.delivered < c.as_of THEN e.{fact} END AS {fact}" for fact in ("delivered", "short_lines")
+)
+
+
 def past(relation: str, lookback_days: int | None = None) -> str:
     """SQL of the rows that each cutoff may see, with ``as_of`` and ``days_ago`` (at least 1; NULL without a day).
 
     Parameters
     ----------
     relation
-        ``order_days``, ``product_days`` or an event table of the contract, whose later facts are NULL before their own
+        A table of :func:`lay_out_time` or an event table of the contract, whose later facts are NULL before their own
         time.
     lookback_days
         The longest window that any reader of the result needs; `None` for the whole past.
     """
     bound = "" if lookback_days is None else f" AND e.day >= c.as_of - {lookback_days}"
-    laid_out, masked = relation, ""
+    laid_out, masked = relation, f" REPLACE ({_DELIVERED_BY_THEN})" if relation == "deliveries" else ""
     if relation in EVENT_TABLES:
         table = CONTRACT[relation]
         laid_out = f"known_{relation}"

@@ -1,126 +1,191 @@
-"""The steps from a table as read to its clean, quarantined and duplicate rows, all in DuckDB, all streaming.
+"""From the files of a table to rows with a verdict each, all in DuckDB, all streaming.
 
-Kept apart from ``quarantine.py``, which says what an ingest promises; here is how one table goes through it.
-A table is read once into a judged copy on disk: typed columns, the first problem of each row, a hash of the
-row as read. Duplicates are found by hash and then proven on the rows themselves, so that memory holds hashes
-only.
+Kept apart from ``quarantine.py``, which says what an ingest promises; here is how one table goes through it. What is
+new of a table is read once into a judged copy on disk: typed columns, the first problem of each row, a hash of the
+row as read. ``duplicates.py`` then finds the rows that repeat others.
 """
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
-from features.buckets import bucket_sql, part_path
-from features.checks import Problem, Resolved, find_problems, known_at_sql, typed_name, typed_select
-from features.contract import KNOWN_AT, Table
-from features.sources import Opened
-from features.sql import name_sql, path_sql, text_sql
+from features.as_read import FILE, ROW, placed, readings, row_hash
+from features.batches import TableState
+from features.buckets import bucket_sql
+from features.checks import FUTURE, HOME, Problem, find_problems, known_at_sql, typed_name, typed_select
+from features.contract import KNOWN_AT, RECORDED_AT, Table
+from features.errors import SourceError
+from features.resolving import Group, Met
+from features.sql import name_sql, one_line, path_sql, text_sql
 
-SHOWN_ROWS = 5
+CHUNK_ROWS = 2_000_000
+"""So many rows are sorted at a time: what fits into memory however wide they are."""
+
 TAKEN = "duplicate_key"
 REPEATED = "exact_duplicate"
 
-
-@dataclass(frozen=True)
-class Reason:
-    """One kind of problem in one column: how many rows, and the first of them (numbered from 1)."""
-
-    kind: str
-    column: str
-    words: str
-    rows: int
-    first_rows: tuple[int, ...]
+_ACCOUNT, _HASH, _PROBLEM, _BUCKET = (name_sql(f"kizashi: {word}") for word in ("account", "hash", "problem", "bucket"))
 
 
 @dataclass(frozen=True)
 class Moment:
-    """The moment of a run as SQL, and the project's zone."""
+    """The moment of a run in the project's zone, and that zone."""
 
-    run_at: str
+    at: datetime
     timezone: str
+
+    @property
+    def run_at(self) -> str:
+        """The moment as SQL."""
+        return f"TIMESTAMP '{self.at.isoformat(sep=' ')}'"
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A table with a verdict per row: the copy on disk and the problems that its verdicts number."""
+    """What is new of a table with a verdict per row: the copy on disk and the problems that its verdicts number.
 
-    opened: Opened
-    resolved: Resolved
+    ``earlier`` is what the table was before, None where it is taken whole.
+    """
+
+    met: Met
     problems: tuple[Problem, ...]
     folder: Path
     buckets: int
+    chunks: int
+    earlier: TableState | None = None
 
     @property
     def table(self) -> Table:
         """Its contract."""
-        return self.resolved.table
+        return self.met.table
 
     @property
     def dropped(self) -> str:
-        """The temporary table of rows that repeat an earlier one."""
+        """The temporary table of rows that repeat another one: file, row_number, kind, first_file, first_row."""
         return name_sql(f"dropped {self.table.name}")
 
-    def scan(self, bucket: int | None = None) -> str:
-        """The SQL of the judged rows, of one bucket or of all."""
-        part = "*" if bucket is None else str(bucket)
-        return f"read_parquet({path_sql(self.folder, f'bucket={part}', '*.parquet')}, hive_partitioning = false)"
+    @property
+    def retried(self) -> str:
+        """The temporary table of rows that were set aside earlier and are judged again: file, row_number."""
+        return retried_name(self.table.name)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns of its clean rows but ``known_at``."""
+        return [*self.table.names, *self.met.further]
+
+    def scan(self, chunk: int | None = None) -> str:
+        """The SQL of the judged rows, of one chunk of buckets or of all."""
+        part = "*" if chunk is None else str(chunk)
+        return f"read_parquet({path_sql(self.folder, '*', f'chunk={part}', '*.parquet')}, hive_partitioning = false)"
+
+    @property
+    def kept(self) -> str:
+        """The SQL of the judged rows that repeat no other one."""
+        return f"(SELECT * FROM {self.scan()} ANTI JOIN {self.dropped} USING (file, row_number))"
+
+
+def retried_name(table: str) -> str:
+    """The temporary table of rows of a table that were set aside earlier and are judged again."""
+    return name_sql(f"retried {table}")
 
 
 def judge(
     connection: duckdb.DuckDBPyConnection,
-    opened: Opened,
-    resolved: Resolved,
+    met: Met,
     moment: Moment,
     folder: Path,
     *,
     buckets: int,
     known_customers: bool,
+    earlier: TableState | None = None,
 ) -> Judged:
-    """Write the judged copy of a table to ``folder`` and find its duplicates."""
-    joined = known_customers and resolved.table.of_customer and resolved.table.name != "customers"
-    problems = tuple(find_problems(resolved, moment.run_at, known_customers=joined))
-    typed = ", ".join(typed_select(resolved, moment.timezone))
-    accounts = f"LEFT JOIN accounts ON {typed_name('customer_id')} = accounts.account" if joined else ""
-    names = [*resolved.table.names, *resolved.further]
-    value = numbered_case("problem", [problem.value for problem in problems])
-    verdict = " ".join(f"WHEN {problem.condition} THEN {number}" for number, problem in enumerate(problems))
-    rows = (
-        f"SELECT row_number, problem, CAST({value} AS VARCHAR) AS value, row_hash, bucket, "
-        f"{known_at_sql(resolved)} AS {KNOWN_AT}, {', '.join(typed_name(name) for name in names)} "
-        "FROM ("
-        f"SELECT *, CAST(CASE WHEN false THEN 0 {verdict} END AS SMALLINT) AS problem, "
-        f"{_bucket(resolved.table, buckets, joined)} AS bucket FROM ("
-        f"SELECT *, file_row_number + 1 AS row_number, {_row_hash(opened)} AS row_hash, {typed} "
-        f"FROM {opened.scan}) {accounts})"
+    """Write the judged copy of what is new of a table to ``folder``.
+
+    Raises
+    ------
+    SourceError
+        Where a file cannot be read to its end.
+    """
+    joined = known_customers and met.table.of_customer and met.table.name != "customers"
+    chunks = min(buckets, -(-met.rows // CHUNK_ROWS)) if met.table.of_customer else 1
+    problems: dict[tuple[str, str, str], Problem] = {}
+    folder.mkdir(parents=True)
+    connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {retried_name(met.table.name)} ({PLACE})")
+    connection.execute(
+        f"CREATE TEMP TABLE {name_sql(f'dropped {met.table.name}')} ({PLACE}, kind VARCHAR, first_file VARCHAR, "
+        "first_row BIGINT)"
     )
-    partitioned = "FORMAT parquet, PARTITION_BY (bucket), WRITE_PARTITION_COLUMNS true"
-    connection.execute(f"COPY ({rows}) TO {text_sql(str(folder))} ({partitioned})")
-    if not opened.rows:
-        empty = folder / "bucket=0" / "no-rows.parquet"
-        empty.parent.mkdir(parents=True, exist_ok=True)
-        connection.execute(f"COPY ({rows}) TO {text_sql(str(empty))} (FORMAT parquet)")
-    judged = Judged(opened, resolved, problems, folder, buckets)
-    _find_duplicates(connection, judged)
-    return judged
+    for number, group in enumerate(met.groups):
+        found = tuple(find_problems(group.resolved, moment.run_at, known_customers=joined))
+        for one in found:
+            problems.setdefault((one.column, one.kind, one.reason), one)
+        numbers = {key: place for place, key in enumerate(problems)}
+        numbered = [(numbers[one.column, one.kind, one.reason], one) for one in found]
+        rows = _judged_rows(met, group, numbered, moment, buckets, chunks, joined=joined)
+        to = folder / str(number)
+        try:
+            _copy_in_chunks(connection, rows, to, chunks)
+        except duckdb.Error as error:
+            raise SourceError(_unread_words(connection, group, error)) from None
+    return Judged(met, tuple(problems.values()), folder, buckets, max(chunks, 1), earlier)
 
 
-def numbered_case(number: str, values: Sequence[str]) -> str:
-    """The SQL of the value at a number's place in a list, NULL where the number is NULL."""
-    cases = " ".join(f"WHEN {place} THEN {value}" for place, value in enumerate(values))
+PLACE = "file VARCHAR, row_number BIGINT"
+
+
+def _judged_rows(
+    met: Met,
+    group: Group,
+    problems: Sequence[tuple[int, Problem]],
+    moment: Moment,
+    buckets: int,
+    chunks: int,
+    *,
+    joined: bool,
+) -> str:
+    """The SQL of the judged rows of some files."""
+    typed = ", ".join(typed_select(group.resolved, moment.timezone))
+    rows = placed(group.opened, retried_name(met.table.name) if group.retried else "")
+    accounts = f"LEFT JOIN accounts ON {typed_name('customer_id')} = accounts.{_ACCOUNT}" if joined else ""
+    verdict = " ".join(f"WHEN {problem.condition} THEN {number}" for number, problem in problems)
+    value = numbered_case(_PROBLEM, {number: problem.value for number, problem in problems})
+    waits = {number: typed_name(problem.column) for number, problem in problems if problem.kind == FUTURE}
+    clean = [typed_name(name) for name in met.table.names] + _further_select(met, group)
+    return (
+        f"SELECT {FILE} AS file, {ROW} AS row_number, {str(group.retried).lower()} AS retried, "
+        f"{_PROBLEM} AS problem, CAST({value} AS VARCHAR) AS value, "
+        f"CAST({numbered_case(_PROBLEM, waits)} AS TIMESTAMP) AS waits, {_HASH} AS row_hash, {_BUCKET} AS bucket, "
+        f"{_BUCKET} % {max(chunks, 1)} AS chunk, {known_at_sql(group.resolved)} AS {KNOWN_AT}, {', '.join(clean)} "
+        f"FROM (SELECT *, CAST(CASE WHEN false THEN 0 {verdict} END AS SMALLINT) AS {_PROBLEM}, "
+        f"{_bucket(met.table, buckets, joined)} AS {_BUCKET} "
+        f"FROM (SELECT *, {row_hash(group.opened, met.columns)} AS {_HASH}, {typed} FROM ({rows})) {accounts})"
+    )
+
+
+def numbered_case(number: str, values: Mapping[int, str]) -> str:
+    """The SQL of the value that belongs to a number, NULL where the number is NULL or has none."""
+    cases = " ".join(f"WHEN {place} THEN {value}" for place, value in values.items())
     return f"CASE {number} WHEN -1 THEN NULL {cases} END"
 
 
-def _row_hash(opened: Opened) -> str:
-    return f"hash({', '.join(name_sql(name) for name in opened.types)})"
+def _further_select(met: Met, group: Group) -> list[str]:
+    """The further columns under the table's names and types, whatever this file calls and types them."""
+    own = {name.casefold(): name for name in group.resolved.further}
+    listed = []
+    for name, kind in met.further.items():
+        value = typed_name(own[name.casefold()]) if name.casefold() in own else "NULL"
+        listed.append(f"CAST({value} AS {kind}) AS {typed_name(name)}")
+    return listed
 
 
 def _bucket(table: Table, buckets: int, joined: bool) -> str:
     """The bucket of a row: its account's, bad rows without an account going to the first."""
     if joined:
-        return "coalesce(accounts.bucket, 0)"
+        return f"coalesce(accounts.{HOME}, 0)"
     if not table.of_customer or buckets == 1:
         return "0"
     account = typed_name("customer_id")
@@ -129,138 +194,53 @@ def _bucket(table: Table, buckets: int, joined: bool) -> str:
     return f"coalesce({bucket_sql(account, buckets)}, 0)"
 
 
-def _find_duplicates(connection: duckdb.DuckDBPyConnection, judged: Judged) -> None:
-    """List rows that repeat an earlier one: first exactly, then, of what is left and sound, by key."""
-    connection.execute(f"CREATE TEMP TABLE {judged.dropped} (row_number BIGINT, kind VARCHAR, first_row BIGINT)")
-    as_read = f"(SELECT *, file_row_number + 1 AS row_number FROM {judged.opened.scan})"
-    repeated = f"SELECT row_hash FROM {judged.scan()} GROUP BY row_hash HAVING count(*) > 1"
-    suspects = f"SELECT row_number FROM {judged.scan()} WHERE row_hash IN ({repeated})"
-    columns = [name_sql(name) for name in judged.opened.types]
-    _drop_later(connection, judged, as_read, suspects, columns, REPEATED)
-    if judged.table.key:
-        key = [typed_name(name) for name in judged.table.key]
-        left = f"{judged.scan()} ANTI JOIN {judged.dropped} USING (row_number)"
-        sound = f"(SELECT * FROM {left} WHERE problem IS NULL)"
-        taken = f"SELECT hash({', '.join(key)}) FROM {sound} GROUP BY 1 HAVING count(*) > 1"
-        suspects = f"SELECT row_number FROM {sound} WHERE hash({', '.join(key)}) IN ({taken})"
-        _drop_later(connection, judged, sound, suspects, key, TAKEN)
-
-
-def _drop_later(
-    connection: duckdb.DuckDBPyConnection,
-    judged: Judged,
-    rows: str,
-    suspects: str,
-    columns: list[str],
-    kind: str,
-) -> None:
-    """Of rows that are equal in the columns keep the first; hashes only suggest, the columns prove."""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE suspects AS {suspects}")
-    counted = connection.execute("SELECT count(*) FROM suspects").fetchone()
-    if not counted or not counted[0]:
+def _copy_in_chunks(connection: duckdb.DuckDBPyConnection, rows: str, folder: Path, chunks: int) -> None:
+    """Write rows below ``folder/chunk=<i>``; a table of one chunk has a file even without rows."""
+    if chunks > 1:
+        connection.execute(f"COPY ({rows}) TO {text_sql(str(folder))} (FORMAT parquet, PARTITION_BY (chunk))")
         return
-    first = f"min(row_number) OVER (PARTITION BY {', '.join(columns)})"
-    connection.execute(
-        f"INSERT INTO {judged.dropped} SELECT row_number, {text_sql(kind)}, first_row FROM "
-        f"(SELECT row_number, {first} AS first_row FROM {rows} SEMI JOIN suspects USING (row_number)) "
-        "WHERE row_number > first_row"
-    )
+    only = folder / "chunk=0" / "rows.parquet"
+    only.parent.mkdir(parents=True)
+    connection.execute(f"COPY (SELECT * EXCLUDE (chunk) FROM ({rows})) TO {text_sql(str(only))} (FORMAT parquet)")
+
+
+def _unread_words(connection: duckdb.DuckDBPyConnection, group: Group, error: duckdb.Error) -> str:
+    """Name the file that cannot be read: of many, the first that cannot be read by itself."""
+    label = group.opened.label
+    for name, reading in readings(group.opened) if len(group.opened.paths) > 1 else ():
+        try:
+            connection.execute(reading)
+        except duckdb.Error as own:
+            label, error = f"{group.opened.table}: {name}", own
+            break
+    return f"{label}: cannot be read to its end ({one_line(error)}). Copy or export it again."
+
+
+NEWCOMERS = f"SELECT {_ACCOUNT} FROM accounts ANTI JOIN accounts_before USING ({_ACCOUNT})"
+"""The SQL of accounts that were not known before."""
+
+
+def make_accounts(connection: duckdb.DuckDBPyConnection, name: str, rows: str = "") -> None:
+    """Make a temporary table of accounts with their buckets, with the rows of a query."""
+    connection.execute(f"CREATE TEMP TABLE {name} ({_ACCOUNT} VARCHAR, {HOME} INTEGER)")
+    if rows:
+        connection.execute(f"INSERT INTO {name} {rows}")
 
 
 def write_accounts(connection: duckdb.DuckDBPyConnection, customers: Judged) -> None:
-    """List the clean customers with their buckets in the temporary table ``accounts``."""
+    """Add the clean customers with their buckets to the temporary table ``accounts``."""
     connection.execute(
-        f"CREATE TEMP TABLE accounts AS SELECT {typed_name('customer_id')} AS account, bucket "
-        f"FROM {customers.scan()} ANTI JOIN {customers.dropped} USING (row_number) WHERE problem IS NULL"
+        f"INSERT INTO accounts SELECT {typed_name('customer_id')}, bucket FROM {customers.kept} WHERE problem IS NULL"
     )
 
 
-def count_rows(connection: duckdb.DuckDBPyConnection, judged: Judged) -> tuple[int, int, int]:
-    """The numbers of clean, quarantined and exactly repeated rows, each counted for itself."""
-    row = connection.execute(
-        "SELECT count(*) FILTER (kind IS NULL AND problem IS NULL), "
-        f"count(*) FILTER (kind = {text_sql(TAKEN)} OR (kind IS NULL AND problem IS NOT NULL)), "
-        f"count(*) FILTER (kind = {text_sql(REPEATED)}) "
-        f"FROM {judged.scan()} LEFT JOIN {judged.dropped} USING (row_number)"
-    ).fetchone()
-    clean, quarantined, duplicates = row or (0, 0, 0)
-    return int(clean), int(quarantined), int(duplicates)
+def moved_accounts(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many accounts of ``accounts_before`` are not in ``accounts``, or in another bucket there."""
+    left = f"accounts_before ANTI JOIN accounts USING ({_ACCOUNT}, {HOME})"
+    return int(connection.execute(f"SELECT count(*) FROM {left}").fetchall()[0][0])
 
 
-def count_reasons(connection: duckdb.DuckDBPyConnection, judged: Judged) -> tuple[Reason, ...]:
-    """What is wrong with the quarantined rows, the most frequent first."""
-    rows = connection.execute(
-        f"SELECT problem, count(*), min(row_number, {SHOWN_ROWS}) FROM {judged.scan()} "
-        f"ANTI JOIN {judged.dropped} USING (row_number) WHERE problem IS NOT NULL GROUP BY problem "
-        f"UNION ALL SELECT NULL, count(*), min(row_number, {SHOWN_ROWS}) FROM {judged.dropped} "
-        f"WHERE kind = {text_sql(TAKEN)} HAVING count(*) > 0"
-    ).fetchall()
-    reasons = []
-    for number, count, first in rows:
-        problem = _key_problem(judged.table) if number is None else judged.problems[number]
-        reasons.append(Reason(problem.kind, problem.column, problem.reason, int(count), tuple(first)))
-    return tuple(sorted(reasons, key=lambda reason: (-reason.rows, reason.kind, reason.column)))
-
-
-def _key_problem(table: Table) -> Problem:
-    return Problem(", ".join(table.key), TAKEN, "the key of an earlier row, with other values", "", "")
-
-
-def write_quarantine(connection: duckdb.DuckDBPyConnection, judged: Judged, path: Path) -> None:
-    """Write the quarantined rows: table, row_number, column, value, reason; in the source's order."""
-    key = judged.table.key
-    key_text = " || ', ' || ".join(f"coalesce(CAST({typed_name(name)} AS VARCHAR), '')" for name in key) or "NULL"
-    columns = numbered_case("problem", [text_sql(problem.column) for problem in judged.problems])
-    reasons = numbered_case("problem", [text_sql(problem.reason) for problem in judged.problems])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    listed = ", ".join(
-        f"CASE WHEN kind IS NULL THEN {broken} ELSE {taken} END AS {name_sql(name)}"
-        for name, broken, taken in (
-            ("column", columns, text_sql(", ".join(key))),
-            ("value", "value", key_text),
-            ("reason", reasons, "'the key stands already in row ' || first_row"),
-        )
-    )
-    connection.execute(
-        f"COPY (SELECT {text_sql(judged.table.name)} AS {name_sql('table')}, row_number, {listed} "
-        f"FROM {judged.scan()} LEFT JOIN {judged.dropped} USING (row_number) "
-        f"WHERE kind = {text_sql(TAKEN)} OR (kind IS NULL AND problem IS NOT NULL) ORDER BY row_number) "
-        f"TO {text_sql(str(path))} (FORMAT parquet)"
-    )
-
-
-def write_clean(connection: duckdb.DuckDBPyConnection, judged: Judged, folder: Path) -> None:
-    """Write the clean rows of a table, one file per bucket, sorted by account and time."""
-    table = judged.table
-    names = [*table.names, *judged.resolved.further]
-    listed = ", ".join(f"{typed_name(name)} AS {name_sql(name)}" for name in names)
-    order = [typed_name(name) for name in ("customer_id", table.time) if name in table.names]
-    for bucket in range(judged.buckets if table.of_customer else 1):
-        path = part_path(folder, table, bucket)
-        path.parent.mkdir(parents=True)
-        has_rows = any(judged.folder.glob(f"bucket={bucket}/*.parquet"))
-        rows = judged.scan(bucket) if has_rows else f"(SELECT * FROM {judged.scan()} LIMIT 0)"
-        connection.execute(
-            f"COPY (SELECT {listed}, {KNOWN_AT} FROM {rows} ANTI JOIN {judged.dropped} USING (row_number) "
-            f"WHERE problem IS NULL ORDER BY {', '.join([*order, 'row_number'])}) "
-            f"TO {text_sql(str(path))} (FORMAT parquet)"
-        )
-
-
-def fingerprint(connection: duckdb.DuckDBPyConnection, folder: Path, tables: Iterable[Judged]) -> str:
-    """Hex digest of the clean rows; the same whatever their order, the buckets and the kind of source."""
-    digest = hashlib.sha256()
-    for judged in sorted(tables, key=lambda one: one.table.name):
-        names = [column.name for column in judged.resolved.columns] + [
-            *sorted(judged.resolved.further),
-            KNOWN_AT,
-        ]
-        # A sum of the rows' digests knows no order, yet counts a row as often as it stands there.
-        fields = ", ".join(f"coalesce(CAST({name_sql(name)} AS VARCHAR), chr(30))" for name in names)
-        path = path_sql(folder, judged.table.name, "*", "*.parquet")
-        row = connection.execute(
-            f"SELECT count(*), sum(CAST(md5_number_lower(concat_ws(chr(31), {fields})) AS HUGEINT)) "
-            f"FROM read_parquet({path}, hive_partitioning = false)"
-        ).fetchone()
-        digest.update(repr((judged.table.name, names, row)).encode())
-    return digest.hexdigest()
+def latest_sql(table: Table) -> str:
+    """The SQL of the newest moment of a judged row that may not lie in the future of a run."""
+    times = [name for name in (None if table.planned else table.time, RECORDED_AT) if name in table.names]
+    return f"greatest({', '.join([*(typed_name(str(name)) for name in times), 'NULL::TIMESTAMP'])})"

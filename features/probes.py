@@ -12,6 +12,7 @@ from datetime import date
 import duckdb
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from features import building, cutoffs
 from features.buckets import Events
@@ -21,8 +22,9 @@ from features.options import Value, resolved
 from features.own import OwnFile, install, installed
 from features.snapshots import all_starts
 
-#: A week of a table with less than this share of its usual rows is not whole.
+#: A week of a table with less than this share of its usual rows, and rarer than this by chance, is not whole.
 WHOLE_SHARE = 0.5
+BY_CHANCE = 0.001
 WEEK = 7
 
 
@@ -37,7 +39,7 @@ def as_it_was(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
         con.execute(
             f"CREATE OR REPLACE TEMP VIEW then_{table.name} AS SELECT * FROM {table.name} WHERE {KNOWN_AT} < {moment}"
         )
-        rows = con.execute(f"SELECT *{replaced} FROM then_{table.name}").to_arrow_table()
+        rows = con.sql(f"SELECT *{replaced} FROM then_{table.name}").to_arrow_table()
         con.execute(f"DROP VIEW {table.name}")
         con.register(table.name, rows)
 
@@ -130,8 +132,8 @@ class LastWeek:
 
     @property
     def whole(self) -> bool:
-        """Whether the last week has at least half of its usual rows."""
-        return self.rows >= WHOLE_SHARE * self.usual
+        """Whether the last week has at least half of its usual rows, or so few as chance gives (Poisson)."""
+        return self.rows >= WHOLE_SHARE * self.usual or float(special.pdtr(self.rows, self.usual)) >= BY_CHANCE
 
 
 def last_weeks(events: Events, engine: Engine = ONE_BY_ONE) -> tuple[LastWeek, ...]:

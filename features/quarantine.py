@@ -1,15 +1,18 @@
 """From a source to clean events: every row is clean, quarantined or an exact duplicate; the three add up.
 
-``ingest`` judges every table, stops where too many rows are bad, and only then writes the clean events,
-partitioned by customer. All of it happens in a folder of its own beside the target, which takes the target's
-place in the end: a run that fails leaves nothing behind.
+``ingest`` reads what is new of a source, judges it, stops where too many rows of a table are bad, and only then adds
+to the clean events, partitioned by customer. The result is the one that reading all files at once would have, and
+where that needs earlier rows to be judged again, they are. Everything is made in a folder beside the target and put
+in place in the end: a run that fails or is killed leaves the earlier events as they are.
 """
 
 import json
 import math
+import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,35 +21,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import duckdb
 
-from features.buckets import FORMAT, MANIFEST, Events, default_buckets
-from features.checks import Resolved
-from features.contract import KNOWN_AT, REQUIRED_TABLE
-from features.errors import ColumnsMissing, QuarantineLimit, SettingsError, SourceError, TooLittleData
-from features.judging import (
-    Judged,
-    Moment,
-    Reason,
-    count_reasons,
-    count_rows,
-    fingerprint,
-    judge,
-    write_accounts,
-    write_clean,
-    write_quarantine,
-)
-from features.sources import Opened, Source, resolve
-from features.sql import name_sql, one_line, path_sql, quiet_connection
+from features import batches, publication
+from features.batches import State, TablePlan, TableState, TakeAgain, Taken, Terms
+from features.buckets import FORMAT, MANIFEST, Events, read_events, read_manifest
+from features.contract import CONTRACT, REQUIRED_TABLE
+from features.errors import QuarantineLimit, SettingsError, SourceError, TooLittleData
+from features.judging import Moment
+from features.parts import Reason, count_reasons, fingerprint, write_quarantine
+from features.sources import Source
+from features.sql import one_line, quiet_connection
+from features.taking import CUSTOMERS, RowsLost, Taking
 
 MEMORY = "1200MB"
 
 
-class RowsLost(RuntimeError):
-    """Rows in are not the sum of clean, quarantined and duplicate ones: our fault, not the data's."""
-
-
 @dataclass(frozen=True)
 class TableReport:
-    """Where the rows of one table went.
+    """Where the rows of one table went, those of earlier ingests included.
 
     ``rows_in == clean + quarantined + duplicates``, each counted for itself. ``allowed_share`` is the largest
     share of quarantined rows (0 to 1) with which the run goes on.
@@ -69,10 +60,14 @@ class TableReport:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What an ingest read, kept and refused, and the clean events that it wrote."""
+    """What an ingest read, kept and refused, and the clean events that it wrote.
+
+    ``taken`` says whether all was read or only what was new.
+    """
 
     tables: tuple[TableReport, ...]
     events: Events
+    taken: Taken
 
     def table(self, name: str) -> TableReport:
         """The report of one table; ``KeyError`` where the source has none of that name."""
@@ -84,10 +79,12 @@ class IngestReport:
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data for JSON."""
         return {
+            "taken": asdict(self.taken),
             "tables": {report.table: asdict(report) for report in self.tables},
             "columns": {table: list(names) for table, names in self.events.columns.items()},
             "further": list(self.events.further),
             "buckets": self.events.buckets,
+            "sizes": dict(self.events.sizes),
             "data_end": self.events.data_end.isoformat(),
             "fingerprint": self.events.fingerprint,
         }
@@ -104,10 +101,12 @@ def ingest(
 ) -> IngestReport:
     """Check a source against the contract and write its clean events to the folder ``out``.
 
+    Where ``out`` holds events of the same source, only what is new is read: see :mod:`features.batches`.
+
     Parameters
     ----------
     out
-        Replaced as a whole if it holds earlier events; left as it is on any error.
+        Left as it is on any error.
     run_at
         Moment of the run; events after it are quarantined. Without a zone it is in the project's.
     timezone
@@ -115,7 +114,7 @@ def ingest(
     max_share
         Largest share of rows (0 to 1) of a table that may be quarantined, where its mapping does not say.
     buckets
-        Number of partitions; default: one per million order lines.
+        Number of partitions; default: that of events that are continued, else one per million order lines.
 
     Returns
     -------
@@ -140,14 +139,8 @@ def ingest(
         raise SettingsError(f"max_share = {max_share}: expected a share from 0 to 1, such as 0.01.")
     if out.exists() and not (out / MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise SourceError(f"{out}: holds something else than clean events. Name an empty or a new folder for them.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
-    try:
-        report = _pass_through(source, work, moment, max_share, buckets)
-        _take_place(work / "clean", out, work / "replaced")
-    finally:
-        shutil.rmtree(work)
-    return replace(report, events=replace(report.events, folder=out))
+    with publication.alone_with(out) as work:
+        return _carry_out(source, out, work, moment, max_share, buckets)
 
 
 def _moment(run_at: datetime, timezone: str) -> Moment:
@@ -157,87 +150,108 @@ def _moment(run_at: datetime, timezone: str) -> Moment:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise SettingsError(f"timezone = {timezone!r}: there is no such zone. Write one such as Asia/Tokyo.") from None
     local = run_at.astimezone(zone) if run_at.tzinfo else run_at
-    return Moment(f"TIMESTAMP '{local.replace(tzinfo=None).isoformat(sep=' ')}'", timezone)
+    return Moment(local.replace(tzinfo=None), timezone)
 
 
-def _pass_through(source: Source, work: Path, moment: Moment, max_share: float, buckets: int | None) -> IngestReport:
-    """Judge all tables, then write what is clean below ``work``."""
-    met = _open_all(source, work / "read")
-    lines = next(opened.rows for opened, _ in met if opened.table == REQUIRED_TABLE)
-    if not lines:
-        raise SourceError(f"{source.label}: the table {REQUIRED_TABLE} has no rows. Export at least a year of orders.")
+def _carry_out(
+    source: Source, out: Path, work: Path, moment: Moment, max_share: float, buckets: int | None
+) -> IngestReport:
+    """Plan, take in, and plan anew where more has to be read than was thought."""
+    earlier, reason = _earlier(source, out, moment, buckets)
+    again: dict[str, str] = {}
+    now_ns = work.stat().st_mtime_ns
+    while True:
+        plan = batches.plan(source, earlier, reason, again)
+        place = Path(tempfile.mkdtemp(dir=work))
+        try:
+            with _working(out, place) as connection:
+                taking = Taking(connection, source, plan, out, place, moment, buckets, now_ns)
+                return _taken_in(taking, max_share)
+        except TakeAgain as found:
+            if found.table:
+                again[found.table] = found.reason
+            else:
+                earlier, reason = None, found.reason
+        shutil.rmtree(place)
+
+
+@contextmanager
+def _working(out: Path, place: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that spills to disk, whose errors name the disk."""
     connection = quiet_connection(
-        memory_limit=MEMORY, temp_directory=str(work / "spill"), preserve_insertion_order=False
+        memory_limit=MEMORY, temp_directory=str(place / "spill"), preserve_insertion_order=False
     )
     try:
-        judged = _judge_all(connection, met, work / "judged", moment, buckets or default_buckets(lines))
-        reports = tuple(_report(connection, one, max_share) for one in judged)
-        _stop_above_limit(reports)
-        events = _write(connection, judged, work / "clean", reports)
+        yield connection
     except duckdb.Error as error:
         words = f"clean events cannot be written ({one_line(error)}). Free disk or memory, then run again."
-        raise SourceError(f"{work.parent}: {words}") from None
+        raise SourceError(f"{out.parent}: {words}") from None
     finally:
         connection.close()
-    return IngestReport(reports, events)
 
 
-def _open_all(source: Source, folder: Path) -> list[tuple[Opened, Resolved]]:
-    """Every table of the source met with its contract; all missing columns in one error."""
-    folder.mkdir()
-    met, missing = [], []
-    for table in source.tables:
-        opened = source.open(table, folder)
-        try:
-            met.append((opened, resolve(opened)))
-        except ColumnsMissing as error:
-            missing.append(str(error))
-    if missing:
-        raise ColumnsMissing(" ".join(missing))
-    return met
+def _earlier(source: Source, out: Path, moment: Moment, buckets: int | None) -> tuple[State | None, str]:
+    """What was taken in before, or None and why it cannot be continued."""
+    if not (out / MANIFEST).is_file():
+        return None, "nothing was taken in before"
+    try:
+        state = State.from_manifest(read_manifest(out))
+    except (SourceError, KeyError, TypeError, ValueError):
+        return None, "the manifest of what was taken in before is of another format or damaged"
+    gone = [path for path in publication.files_of(out, state.tables, shown=False) if not path.is_file()]
+    if gone:
+        return None, f"{gone[0].relative_to(out)} is missing"
+    terms = Terms(moment.timezone)
+    if state.terms.timezone != terms.timezone:
+        return None, f"the zone was {state.terms.timezone} and is {terms.timezone}"
+    if state.terms != terms:
+        return None, f"DuckDB was {state.terms.duckdb} and is {terms.duckdb}"
+    if buckets not in (None, state.buckets):
+        return None, f"{buckets} instead of {state.buckets} buckets are asked for"
+    lost = [name for name in state.tables if name not in source.tables]
+    if lost:
+        return None, f"the table {lost[0]} is gone"
+    if CUSTOMERS in source.tables and CUSTOMERS not in state.tables:
+        return None, f"the table {CUSTOMERS} is new"
+    later = [name for name, table in state.tables.items() if table.latest and table.latest > moment.at]
+    if later:
+        return None, f"the run is at {moment.at}, before rows of {later[0]} that were taken in"
+    return state, ""
 
 
-def _judge_all(
-    connection: duckdb.DuckDBPyConnection,
-    met: Sequence[tuple[Opened, Resolved]],
-    folder: Path,
-    moment: Moment,
-    buckets: int,
-) -> list[Judged]:
-    """Judge the tables, customers first: the others must know them."""
-    folder.mkdir()
-    judged: list[Judged] = []
-    known_customers = False
-    for opened, resolved in met:
-        place = folder / opened.table
-        known = known_customers
-        try:
-            one = judge(connection, opened, resolved, moment, place, buckets=buckets, known_customers=known)
-        except duckdb.Error as error:
-            words = f"cannot be read to its end ({one_line(error)}). Copy or export it again."
-            raise SourceError(f"{opened.label}: {words}") from None
-        judged.append(one)
-        if opened.table == "customers":
-            write_accounts(connection, one)
-            known_customers = True
-    return judged
+def _taken_in(taking: Taking, max_share: float) -> IngestReport:
+    """Judge, stop where too much is wrong, write, and put in place."""
+    states = taking.judge()
+    reports = tuple(_report(taking, one, states[one.table], max_share) for one in taking.plan.tables)
+    _stop_above_limit(reports)
+    earlier = taking.plan.earlier
+    if not taking.judged and earlier:
+        events = read_events(taking.out)
+        report = IngestReport(reports, events, taking.plan.taken)
+        publication.clear(taking.out, states)
+    else:
+        states = taking.write()
+        report = _published(taking, states, reports)
+    _mend_quarantine(taking, states)
+    return report
 
 
-def _report(connection: duckdb.DuckDBPyConnection, judged: Judged, max_share: float) -> TableReport:
-    """The rows of one table counted, and the law of conservation checked."""
-    rows_in = judged.opened.rows
-    clean, quarantined, duplicates = count_rows(connection, judged)
-    reasons = count_reasons(connection, judged)
-    if rows_in != clean + quarantined + duplicates or quarantined != sum(reason.rows for reason in reasons):
-        raise RowsLost(f"{judged.opened.label}: {rows_in} rows in, {clean} + {quarantined} + {duplicates} out")
-    own = judged.resolved.mapping.max_quarantine_share
+def _report(taking: Taking, one: TablePlan, state: TableState, max_share: float) -> TableReport:
+    """The rows of one table; the reasons are counted from the rows set aside themselves."""
+    refused = publication.taken_path(taking.new, one.table, state.refused)
+    if not refused.is_file():
+        refused = publication.taken_path(taking.out, one.table, state.refused)
+    reasons = count_reasons(taking.connection, refused, state.many)
+    if state.quarantined != sum(reason.rows for reason in reasons):
+        raise RowsLost(f"{state.label}: {state.quarantined} rows were set aside, but not all of them are there")
+    own = one.mapping.max_quarantine_share
     return TableReport(
-        table=judged.table.name,
-        source=judged.opened.label,
-        rows_in=rows_in,
-        clean=clean,
-        quarantined=quarantined,
-        duplicates=duplicates,
+        table=one.table,
+        source=state.label,
+        rows_in=state.rows_in,
+        clean=state.clean,
+        quarantined=state.quarantined,
+        duplicates=state.duplicates,
         allowed_share=max_share if own is None else own,
         reasons=reasons,
     )
@@ -261,58 +275,54 @@ def _limit_words(report: TableReport) -> str:
 
 
 def _reason_words(reason: Reason) -> str:
-    rows = ", ".join(str(number) for number in reason.first_rows)
     more = ", ..." if reason.rows > len(reason.first_rows) else ""
-    return f"{reason.column or 'row'} {reason.words}: {reason.rows} (rows {rows}{more})"
+    return f"{reason.column or 'row'} {reason.words}: {reason.rows} (rows {reason.places}{more})"
 
 
-def _write(
-    connection: duckdb.DuckDBPyConnection,
-    judged: Sequence[Judged],
-    folder: Path,
-    reports: Sequence[TableReport],
-) -> Events:
-    """Write clean rows, quarantined rows and the manifest."""
-    for one in judged:
-        write_clean(connection, one, folder)
-        write_quarantine(connection, one, folder / "quarantine" / f"{one.table.name}.parquet")
-    newest = connection.execute(
-        f"SELECT max({KNOWN_AT}) FROM read_parquet({path_sql(folder, REQUIRED_TABLE, '*', '*.parquet')})"
-    ).fetchone()
-    if newest is None or newest[0] is None:
-        label = next(report.source for report in reports if report.table == REQUIRED_TABLE)
+def _published(taking: Taking, states: Mapping[str, TableState], reports: tuple[TableReport, ...]) -> IngestReport:
+    """Put what was written in the place of what was there, with its manifest."""
+    newest = states[REQUIRED_TABLE].newest
+    if newest is None:
+        label = states[REQUIRED_TABLE].label
         raise TooLittleData(f"{label}: no order line is left. Look at the reasons, mend the data, run again.")
-    further = [tuple(one.resolved.further) for one in judged if one.table.further]
+    further = next((state.further for name, state in states.items() if CONTRACT[name].further), {})
     events = Events(
-        folder=folder,
-        buckets=judged[0].buckets,
-        columns={one.table.name: _filled(connection, one, folder) for one in judged},
-        data_end=(newest[0] + timedelta(days=1)).date(),
-        fingerprint=fingerprint(connection, folder, judged),
-        further=further[0] if further else (),
+        folder=taking.out,
+        buckets=taking.bucket_count,
+        columns={name: _columns(name, state) for name, state in states.items()},
+        data_end=(newest + timedelta(days=1)).date(),
+        fingerprint=fingerprint(states.items()),
+        further=tuple(further),
+        further_types=tuple(further.values()),
+        sizes={name: state.clean for name, state in states.items()},
+        parts={name: state.parts for name, state in states.items()},
     )
-    manifest = {"format": FORMAT, **IngestReport(tuple(reports), events).to_dict()}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return events
+    taken = taking.plan.taken
+    if taken.kind == "incremental":
+        taken = replace(taken, retried=dict(taking.retried))
+    report = IngestReport(reports, events, taken)
+    state = State(taking.generation, taking.bucket_count, Terms(taking.moment.timezone), states)
+    further_types = {"further_types": list(events.further_types)}
+    manifest = {"format": FORMAT, **report.to_dict(), **further_types, "state": state.to_dict()}
+    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+    publication.publish(taking.new, taking.out, states, text)
+    return report
 
 
-def _filled(connection: duckdb.DuckDBPyConnection, one: Judged, folder: Path) -> tuple[str, ...]:
+def _columns(table: str, state: TableState) -> tuple[str, ...]:
     """The contract columns of a table that the source has and fills: one that is always empty says nothing."""
-    names = [column.name for column in one.resolved.columns]
-    counts = ", ".join(f"count({name_sql(name)})" for name in names)
-    files = path_sql(folder, one.table.name, "*", "*.parquet")
-    met = connection.execute(f"SELECT {counts} FROM read_parquet({files})").fetchall()[0]
-    required = {column.name for column in one.table.columns if column.required}
-    return tuple(name for name, n in zip(names, met, strict=True) if n or name in required)
+    return tuple(name for name in state.present if name in state.filled or name in CONTRACT[table].required)
 
 
-def _take_place(written: Path, out: Path, replaced: Path) -> None:
-    """Put the written folder in the target's place; what stood there goes when the new one is complete."""
-    if out.exists():
-        out.rename(replaced)
-    try:
-        written.rename(out)
-    except OSError:
-        if replaced.exists():
-            replaced.rename(out)
-        raise
+def _mend_quarantine(taking: Taking, states: Mapping[str, TableState]) -> None:
+    """Write the quarantine anew where it is not the one of these events: a killed ingest may have left it so."""
+    for name, state in states.items():
+        shown = publication.quarantine_path(taking.out, name)
+        if shown.is_file() and shown.stat().st_mtime_ns == state.quarantine_ns:
+            continue
+        mended = taking.work / f"{name}.parquet"
+        refused = publication.taken_path(taking.out, name, state.refused)
+        write_quarantine(taking.connection, name, state.many, refused, mended)
+        os.utime(mended, ns=(state.quarantine_ns, state.quarantine_ns))
+        shown.parent.mkdir(exist_ok=True)
+        mended.replace(shown)

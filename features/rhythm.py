@@ -1,25 +1,38 @@
-"""When a customer orders: recency, cycle, regularity, season.
+"""When a customer orders: recency, cycle, regularity.
 
 A gap is the number of days between two consecutive order days. The cycle is the usual gap. Sums and spreads are
 computed from integers, so that a value does not depend on the order of rows.
 """
 
-import numpy as np
 import pandas as pd
 from scipy import special
 
 from features import cutoffs
-from features.cutoffs import GROSS
+from features.options import option
 from features.registry import Baseline, feature
 from features.relations import relation
 
 WINDOWS = (30, 60, 90, 180, 365)
-MEDIAN_GAP = "gap_median_days_ever"
+MEDIAN_GAP, LONG_GAP = "gap_median_days_ever", "gap_q90_days_ever"
 
 #: Gaps of a typical customer that are added to an own history before its regularity is believed.
 PRIOR_GAPS = 4.0
 
+CHANGE_DAYS = option(
+    "order_change_days", 90, "Length of each of the two windows whose order days are compared.", "days"
+)
+#: Days between orders of the filed patterns; an irregular one is learned from the customer's own gaps.
+PATTERN_DAYS = {
+    name: option(f"{name}_cycle_days", days, f"Days between orders of an account that orders {said}.", "days")
+    for name, days, said in (("weekly", 7, "weekly"), ("semimonthly", 15, "twice a month"), ("monthly", 30, "monthly"))
+}
+CYCLE_MIN_GAPS = option("cycle_min_gaps", 3, "Gaps from which on a customer's own cycle is known.", "gaps")
+PAUSE_CYCLES = option(
+    "pause_cycles", 2, "Purchasing has paused beyond so many times the cycle and the usual long gap.", "cycles"
+)
+
 relation("order_days", ("transactions",), cutoffs.past("order_days"))
+relation("order_patterns", ("transactions",), "SELECT as_of, customer_id, order_pattern FROM accounts")
 relation(
     "gaps",
     ("transactions",),
@@ -64,6 +77,39 @@ def order_days_prior_90d() -> str:
 def order_days_90d_vs_prior_90d() -> str:
     """Order days of the last 90 days against the 90 before, one added to both."""
     return "(order_days_90d + 1) / (order_days_prior_90d + 1)"
+
+
+@feature("order_days", unit="change", concept="order_frequency")
+def order_days_change() -> str:
+    """Order days against as many days before: -50% is a fall from 8 to 4; unknown after none."""
+    recent, before = (
+        f"count(*) FILTER (is_order AND days_ago > {CHANGE_DAYS} * {n} AND days_ago <= {CHANGE_DAYS} * {n + 1})"
+        for n in (0, 1)
+    )
+    return f"{recent} / nullif({before}, 0) - 1"
+
+
+def _orders(first: int) -> str:
+    """SQL of the number of orders in the 30 days of which the newest was so many days ago."""
+    return f"coalesce(sum(orders) FILTER (days_ago BETWEEN {first} AND {first + 29}), 0)"
+
+
+@feature("order_days", unit="orders", concept="order_frequency")
+def orders_drop_30d() -> str:
+    """Orders by which the last 30 days fell short of the 30 before (below 0: by which they exceeded them)."""
+    return f"CASE WHEN {_orders(31)} > 0 THEN {_orders(31)} - {_orders(1)} END"
+
+
+@feature("order_days", unit="change", concept="order_frequency")
+def orders_change_30d() -> str:
+    """Orders of the last 30 days against the 30 before; unknown after none."""
+    return f"{_orders(1)} / nullif({_orders(31)}, 0) - 1"
+
+
+@feature("order_days", unit="change", concept="season")
+def orders_yearly_change_30d() -> str:
+    """Orders of the last 30 days against the same days a year ago; unknown with less than 13 months of orders."""
+    return f"CASE WHEN max(days_ago) FILTER (is_order) >= 395 THEN {_orders(1)} / nullif({_orders(366)}, 0) - 1 END"
 
 
 @feature("features", unit="order days per 90 days", concept="order_frequency")
@@ -147,7 +193,7 @@ def gap_before_last_3_mean_days() -> str:
     return "avg(gap_days) FILTER (gap_no > 3)"
 
 
-@feature("features", unit="ratio", concept="cycle", usual="gap_before_last_3_mean_days")
+@feature("features", unit="ratio", concept="cycle", usual="gap_before_last_3_mean_days", peers="ratio")
 def last_3_gaps_vs_usual() -> str:
     """Mean of the three newest gaps against the gaps before them, 7 days added to both."""
     return "(last_3_gaps_mean_days + 7) / (gap_before_last_3_mean_days + 7)"
@@ -159,7 +205,7 @@ def last_gap_vs_usual() -> str:
     return "(last_gap_days + 7) / (gap_mean_days_ever + 7)"
 
 
-@feature("features", unit="cycles", concept="order_rhythm", usual=MEDIAN_GAP)
+@feature("features", unit="cycles", concept="order_rhythm", usual=MEDIAN_GAP, peers="ratio")
 def days_since_last_order_vs_median_gap() -> str:
     """Days since the newest order, in own median gaps."""
     return "days_since_last_order / nullif(gap_median_days_ever, 0)"
@@ -171,7 +217,7 @@ def days_since_last_order_vs_mean_gap() -> str:
     return "days_since_last_order / nullif(gap_mean_days_ever, 0)"
 
 
-@feature("features", unit="cycles", concept="order_rhythm", usual="gap_q90_days_ever")
+@feature("features", unit="cycles", concept="order_rhythm", usual="gap_q90_days_ever", peers="ratio")
 def days_since_last_order_vs_q90_gap() -> str:
     """Days since the newest order against the gap that nine of ten gaps do not exceed."""
     return "days_since_last_order / nullif(gap_q90_days_ever, 0)"
@@ -190,6 +236,41 @@ def days_since_last_order_z() -> str:
     """
     spread = "CASE WHEN gap_sd_days_ever IS NOT NULL THEN greatest(gap_sd_days_ever, 3) END"
     return f"(days_since_last_order - gap_mean_days_ever) / ({spread})"
+
+
+@feature("features", unit="standard deviations", concept="order_rhythm", usual="gap_mean_days_ever")
+def days_since_last_order_own_z() -> str:
+    """Days since the newest order beyond the mean gap, in the customer's own standard deviations of the gaps (at least
+    1 day); unknown below two gaps.
+    """
+    spread = "CASE WHEN gap_sd_days_ever IS NOT NULL THEN greatest(gap_sd_days_ever, 1) END"
+    return f"(days_since_last_order - gap_mean_days_ever) / ({spread})"
+
+
+@feature("order_patterns", unit="days", concept="cycle", internal=True)
+def pattern_days() -> str:
+    """Days between orders of the pattern on file."""
+    cases = " ".join(f"WHEN '{name}' THEN {days}" for name, days in PATTERN_DAYS.items())
+    return f"max(CASE order_pattern {cases} END)"
+
+
+@feature("features", unit="days", concept="cycle")
+def order_cycle_days() -> str:
+    """Days between orders as filed for the account; where nothing regular is filed, its own median gap."""
+    return f"coalesce(pattern_days, CASE WHEN order_days_ever > {CYCLE_MIN_GAPS} THEN {MEDIAN_GAP} END)"
+
+
+@feature("features", unit="days", concept="order_rhythm", usual="order_cycle_days")
+def days_to_next_expected_order() -> str:
+    """Days until the next order is expected, one cycle after the newest (below 0: overdue by so many)."""
+    return "order_cycle_days - days_since_last_order"
+
+
+@feature("features", unit="flag", concept="order_rhythm", usual="order_cycle_days")
+def purchasing_paused() -> str:
+    """No order for far longer than this customer's cycle and usual long gap (1 = yes)."""
+    usual = f"greatest(order_cycle_days, {LONG_GAP})"
+    return f"CASE WHEN order_cycle_days IS NOT NULL THEN days_since_last_order > {PAUSE_CYCLES} * {usual} END"
 
 
 @feature("features", unit="share", concept="tenure")
@@ -218,62 +299,43 @@ def longer_gap_probability(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(special.gammaincc(shape, shape * elapsed.to_numpy()), index=frame.index)
 
 
-@feature("order_days", unit="order days", concept="season", usual="order_days_90d_usual")
-def order_days_next_90d_last_year() -> str:
-    """Days with an order in the 90 days that followed this date a year ago; unknown without that past."""
-    return (
-        "CASE WHEN max(days_ago) FILTER (is_order) > 275 "
-        "THEN count(*) FILTER (is_order AND days_ago BETWEEN 276 AND 365) END"
-    )
+def _as_few(frame: pd.DataFrame, days: int) -> pd.Series:
+    """Poisson chance of no more order days than there were, at the rate of the year before the last 90 days."""
+    usual = (frame["order_days_90d_usual"] * days / 90).to_numpy()
+    return pd.Series(special.pdtr(frame[f"order_days_{days}d"].to_numpy(), usual), index=frame.index)
 
 
-@feature("order_days", unit="order days", concept="season", usual="order_days_90d_usual")
-def order_days_same_90d_last_year() -> str:
-    """Days with an order in the same 90 days a year ago; unknown without that past."""
-    return (
-        "CASE WHEN max(days_ago) FILTER (is_order) > 365 "
-        "THEN count(*) FILTER (is_order AND days_ago BETWEEN 366 AND 455) END"
-    )
+@feature(
+    "frame",
+    unit="probability",
+    concept="order_frequency",
+    usual="order_days_90d_usual",
+    reads=("order_days_30d", "order_days_90d_usual"),
+)
+def so_few_order_days_30d_probability(frame: pd.DataFrame) -> pd.Series:
+    """Chance of so few order days in 30 days if the customer's usual rate still held."""
+    return _as_few(frame, 30)
 
 
-@feature("features", unit="ratio", concept="season", usual="order_days_same_90d_last_year")
-def order_days_90d_vs_last_year() -> str:
-    """Order days of the last 90 days against the same days a year ago, one added to both."""
-    return "(order_days_90d + 1) / (order_days_same_90d_last_year + 1)"
+@feature(
+    "frame",
+    unit="probability",
+    concept="order_frequency",
+    usual="order_days_90d_usual",
+    reads=("order_days_60d", "order_days_90d_usual"),
+)
+def so_few_order_days_60d_probability(frame: pd.DataFrame) -> pd.Series:
+    """Chance of so few order days in 60 days if the customer's usual rate still held."""
+    return _as_few(frame, 60)
 
 
-@feature("features", unit="ratio", concept="season", usual="order_days_90d")
-def season_ahead_vs_season_past() -> str:
-    """Order days a year ago in the 90 days to come against those in the 90 days gone, one added to both."""
-    return "(order_days_next_90d_last_year + 1) / (order_days_same_90d_last_year + 1)"
-
-
-@feature("order_days", unit="share", concept="season")
-def revenue_next_90d_last_year_share() -> str:
-    """Share of the past year's gross order value that fell in the 90 days that followed this date a year ago."""
-    return (
-        "CASE WHEN max(days_ago) FILTER (is_order) > 275 "
-        f"THEN coalesce(sum({GROSS}) FILTER (days_ago BETWEEN 276 AND 365), 0) "
-        f"/ nullif(sum({GROSS}) FILTER (days_ago <= 365), 0) END"
-    )
-
-
-@feature("order_days", unit="share", concept="season")
-def busiest_quarter_share_365d() -> str:
-    """Share of the past year's gross order value that fell in the strongest of its four quarters of 91 days."""
-    quarters = ", ".join(
-        f"coalesce(sum({GROSS}) FILTER (days_ago BETWEEN {low} AND {low + 90}), 0)" for low in (1, 92, 183, 274)
-    )
-    return f"greatest({quarters}) / nullif(sum({GROSS}) FILTER (days_ago <= 364), 0)"
-
-
-@feature("frame", unit="cosine", concept="season")
-def time_of_year_cos(frame: pd.DataFrame) -> pd.Series:
-    """Cosine of the time of the year: 1 at new year, -1 at midsummer."""
-    return np.cos(2 * np.pi * frame["as_of"].dt.day_of_year / 365.25)
-
-
-@feature("frame", unit="sine", concept="season")
-def time_of_year_sin(frame: pd.DataFrame) -> pd.Series:
-    """Sine of the time of the year: 1 in early April, -1 in early October."""
-    return np.sin(2 * np.pi * frame["as_of"].dt.day_of_year / 365.25)
+@feature(
+    "frame",
+    unit="probability",
+    concept="order_frequency",
+    usual="order_days_90d_usual",
+    reads=("order_days_90d", "order_days_90d_usual"),
+)
+def so_few_order_days_90d_probability(frame: pd.DataFrame) -> pd.Series:
+    """Chance of so few order days in 90 days if the customer's usual rate still held."""
+    return _as_few(frame, 90)

@@ -2,3 +2,10 @@
 
 from features import rhythm  # noqa: F401  isort: skip  (others read the order rhythm)
 from features import products, transactions  # noqa: F401
+
+from features import clocks, deliveries, importance, rhythm_class, season  # noqa: F401  isort: skip
+
+from features import interactions  # noqa: F401  isort: skip  (others read its relations)
+from features import conversations, roles  # noqa: F401  isort: skip
+from features import accounts, market, quotes  # noqa: F401  isort: skip  (they read contacts and talks)
+from features import finances, partnerships, services  # noqa: F401  isort: skip

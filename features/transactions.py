@@ -4,12 +4,45 @@ Each function returns SQL over ``order_days`` (one row per day with its net amou
 `past` is the condition on ``days_ago``. Amounts are in the project's currency.
 """
 
+from features import cutoffs
 from features.cutoffs import GROSS
-from features.registry import Baseline, feature, ratio_of
+from features.options import option
+from features.registry import LOOKBACK_DAYS, Baseline, feature, ratio_of
+from features.relations import relation
 
 WINDOWS = (30, 90, 180, 365)
 #: One usual order: what keeps the ratios of a short history near 1.
 ORDER_VALUE = "greatest(coalesce(order_value_mean_ever, 0), 0)"
+
+LARGE_ORDER_QUANTILE = option(
+    "large_order_quantile",
+    0.8,
+    "An order day is large from this quantile on of the customer's own in the year before the last 90 days.",
+    "share",
+)
+LARGE_ORDER_AMOUNT = option(
+    "large_order_amount",
+    0,
+    "An order day is large from this value on; 0: from the customer's own quantile on.",
+    "money",
+)
+UNCHANGED_REVENUE = option(
+    "unchanged_revenue_share", 0.1, "Revenue within this share of the usual counts as unchanged.", "share"
+)
+
+relation(
+    "sized_order_days",
+    ("transactions",),
+    f"SELECT *, CASE WHEN {LARGE_ORDER_AMOUNT} > 0 THEN CAST({LARGE_ORDER_AMOUNT} AS DOUBLE) ELSE "
+    f"quantile_cont(CAST(amount AS DOUBLE), {LARGE_ORDER_QUANTILE}) FILTER (days_ago > 90) "
+    "OVER (PARTITION BY as_of, customer_id) END AS large_from "
+    f"FROM ({cutoffs.past('order_days', LOOKBACK_DAYS)}) WHERE is_order",
+)
+
+
+def fading(half_life_days: int) -> str:
+    """SQL of a whole-numbered weight that halves with every so many days, a million for today."""
+    return f"CAST(round(1000000 * pow(0.5, days_ago / {half_life_days}.0)) AS HUGEINT)"
 
 
 @feature("order_days", unit="money", concept="order_value")
@@ -46,6 +79,45 @@ def revenue_90d_vs_prior_90d() -> str:
 def revenue_30d_vs_90d() -> str:
     """Net revenue of the last 30 days against a third of the last 90, one usual order added to both."""
     return ratio_of("revenue_30d", "revenue_90d / 3", ORDER_VALUE)
+
+
+@feature("features", unit="money", concept="revenue")
+def revenue_monthly_mean_90d() -> str:
+    """Net revenue per 30 days, from the last 90 days."""
+    return "revenue_90d / 3"
+
+
+@feature("order_days", unit="share", concept="revenue")
+def revenue_drop_share_30d() -> str:
+    """Share by which the net revenue of the last 30 days fell short of the 30 before; unknown over nothing."""
+    before = "sum(amount) FILTER (days_ago BETWEEN 31 AND 60)"
+    return f"CASE WHEN {before} > 0 THEN 1 - coalesce(sum(amount) FILTER (days_ago <= 30), 0) / {before} END"
+
+
+@feature("features", unit="flag", concept="revenue", usual="revenue_90d_usual")
+def revenue_90d_unchanged() -> str:
+    """Net revenue of the last 90 days is about the customer's own usual (1 = yes)."""
+    return f"CASE WHEN revenue_90d_usual > 0 THEN abs(revenue_90d / revenue_90d_usual - 1) <= {UNCHANGED_REVENUE} END"
+
+
+@feature("features", unit="money", concept="price", needs=("product_id", "quantity"))
+def volume_effect_90d() -> str:
+    """Revenue of the last 90 days beyond the customer's own usual that did not come from prices but from volume and
+    mix.
+    """
+    return "revenue_90d - revenue_90d_usual - price_effect_90d"
+
+
+@feature("segment", unit="money", concept="revenue", internal=True)
+def revenue_365d_of_segment() -> str:
+    """Mean net revenue of the past year of the eligible customers of a segment."""
+    return "sum(CAST(round(revenue_365d * 100) AS HUGEINT)) / count(*) / 100"
+
+
+@feature("peers", unit="ratio", concept="revenue")
+def revenue_365d_vs_segment() -> str:
+    """Net revenue of the past year against the mean of the same segment."""
+    return "CASE WHEN revenue_365d_of_segment > 0 THEN revenue_365d / revenue_365d_of_segment END"
 
 
 @feature("order_days", unit="share", concept="revenue")
@@ -90,6 +162,47 @@ def last_order_value_vs_usual() -> str:
 def order_value_mean_90d_vs_ever() -> str:
     """Mean order value of the last 90 days against that of all order days."""
     return "order_value_mean_90d / nullif(order_value_mean_ever, 0)"
+
+
+@feature("order_days", unit="change", concept="order_value")
+def order_value_slope_365d() -> str:
+    """Trend of the net value of an order day over the past year, per 90 days as a share of its mean: least squares.
+
+    Unknown below three order days.
+    """
+    within = "FILTER (is_order AND days_ago <= 365)"
+    cents = "CAST(amount * 100 AS HUGEINT)"
+    days, squares = f"CAST(sum(days_ago) {within} AS HUGEINT)", f"CAST(sum(days_ago * days_ago) {within} AS HUGEINT)"
+    number, value = f"CAST(count(*) {within} AS HUGEINT)", f"sum({cents}) {within}"
+    rise = f"({days} * {value} - {number} * sum({cents} * days_ago) {within})"
+    spread = f"nullif({number} * {squares} - {days} * {days}, 0)"
+    return f"CASE WHEN {number} >= 3 AND {value} > 0 THEN 90 * ({rise} / {spread}) / ({value} / {number}) END"
+
+
+@feature("order_days", unit="ratio", concept="order_value", usual="order_value_mean_ever")
+def order_value_fast_vs_slow() -> str:
+    """Mean order value with weights that halve every 60 days against weights that halve every 365 days."""
+    cents = "CAST(amount * 100 AS HUGEINT)"
+    fast, slow = (
+        f"(sum({cents} * {weight}) FILTER (is_order) / nullif(sum({weight}) FILTER (is_order), 0))"
+        for weight in (fading(60), fading(365))
+    )
+    return f"CASE WHEN {slow} > 0 THEN {fast} / {slow} END"
+
+
+@feature("sized_order_days", unit="order days", concept="order_value", windows=(90,), baseline=Baseline(90))
+def large_orders(past: str) -> str:
+    """Order days of a value that is large for this customer."""
+    return f"CASE WHEN count(large_from) > 0 THEN count(*) FILTER (amount >= large_from AND {past}) END"
+
+
+@feature("sized_order_days", unit="change", concept="order_value", usual="large_orders_90d_usual")
+def large_orders_90d_change() -> str:
+    """Large orders of the last 90 days against the 90 before: -75% is a fall from 4 to 1; unknown after none."""
+    recent, before = (
+        f"count(*) FILTER (amount >= large_from AND days_ago BETWEEN {first} AND {first + 89})" for first in (1, 91)
+    )
+    return f"{recent} / nullif({before}, 0) - 1"
 
 
 @feature("order_days", unit="lines", concept="order_size", windows=(90, 365), baseline=Baseline(90, "mean"))
@@ -166,6 +279,19 @@ def margin_share(past: str) -> str:
 def high_margin_share(past: str) -> str:
     """Share of net revenue that came from lines with a high margin."""
     return f"coalesce(sum(high_margin_amount) FILTER ({past}), 0) / nullif(sum(margin_amount) FILTER ({past}), 0)"
+
+
+@feature("features", unit="change", concept="margin", needs=("margin",), usual="high_margin_share_90d_usual")
+def high_margin_share_90d_change() -> str:
+    """Share of revenue from lines with a high margin against the customer's own usual share: -35% from .65 to .42."""
+    return "high_margin_share_90d / nullif(high_margin_share_90d_usual, 0) - 1"
+
+
+@feature("features", unit="share", concept="margin", needs=("margin",), usual="high_margin_share_90d_usual")
+def high_margin_share_drop_at_same_revenue() -> str:
+    """Fall of the share of revenue from lines with a high margin while revenue itself is about as usual; else 0."""
+    drop = "greatest(0, -high_margin_share_90d_vs_usual)"
+    return f"CASE WHEN high_margin_share_90d_vs_usual IS NOT NULL THEN revenue_90d_unchanged * {drop} END"
 
 
 @feature("order_days", unit="money", concept="margin", windows=(90, 365), needs=("margin",))

@@ -18,6 +18,8 @@ from models.figures import roc_auc
 
 #: A single feature that ranks better than this knows the outcome rather than a sign of it.
 TOO_GOOD = 0.90
+#: Customers of the rarer outcome below which a feature's AUC says nothing: three customers are ranked well by chance.
+MIN_RARER = 30
 #: Standard errors of an AUC within which shuffled outcomes must stay around one half.
 SHUFFLED_ERRORS = 4.0
 HORIZON = 90
@@ -38,9 +40,16 @@ def auc_error(n: int, m: int) -> float:
 
 
 def singles(rows: pd.DataFrame, outcome: pd.Series, names: Sequence[str]) -> list[Single]:
-    """Every feature as a ranking by itself, mean over dates, the best first; rows where it is unknown are left out."""
+    """Every feature as a ranking by itself, mean over dates, the best first.
+
+    Rows where it is unknown are left out; a feature that is known of fewer than :data:`MIN_RARER` rows of either
+    outcome has no say.
+    """
     found = []
     for name in names:
+        known = outcome[rows[name].notna()]
+        if min(known.sum(), (1 - known).sum()) < MIN_RARER:
+            continue
         values, weights = [], []
         for _, here in rows.groupby("as_of"):
             known = here[name].notna()

@@ -29,7 +29,10 @@ def day_of(text: str) -> date:
         raise typer.BadParameter(f"{text!r} is no date: write it as 2026-10-01.") from None
 
 
-DATA_HELP = "Folder of Parquet or CSV files, one file, or a database URL (duckdb:///, sqlite:///, postgresql://)."
+DATA_HELP = (
+    "Folder of Parquet or CSV files or one file, here or by URL (s3://bucket/folder), or a database URL (duckdb:///, "
+    "sqlite:///, postgresql://)."
+)
 Data = Annotated[str, typer.Option("--data", help=DATA_HELP)]
 AsOf = Annotated[
     Any,

@@ -2,11 +2,11 @@
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from features.buckets import Events
+from features.buckets import Events, mirrored
 from features.engines import ONE_BY_ONE, Engine
 from features.errors import SettingsError, TooLittleData
 from features.mapping import load_layout, mappings_from_dict
@@ -33,7 +33,7 @@ class Request:
     Attributes
     ----------
     data
-        A folder, a file or a database URL.
+        A folder or a file, here or on object storage, or a database URL.
     out
         The folder that results are written to.
     as_of
@@ -167,6 +167,10 @@ def take_in(request: Request, *, run_at: datetime | None = None, engine: Engine 
         timezone=settings.project.timezone,
         max_share=settings.quarantine.max_share,
     )
+    if settings.engine.events:
+        far = mirrored(report.events, settings.engine.events)
+        if settings.engine.kind == "dask" and settings.engine.address:
+            report = replace(report, events=far)
     with Store.open(database_url(settings, request.out)) as store:
         store.record_ingest(account(report, moment))
     as_of = request.as_of or report.events.data_end

@@ -78,6 +78,11 @@ Scheduler = Annotated[
     Field(pattern=r"^((tcp|tls)://([^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5})?$"),
     Allowed('"tcp://HOST:PORT", "tls://HOST:PORT", or "" for a cluster made for the run'),
 ]
+EventsUrl = Annotated[
+    str,
+    Field(pattern=r"^(s3://[^/:@?]+(/[^?]*)?)?$"),
+    Allowed('"s3://BUCKET/FOLDER" without keys, or "" for the output folder alone', secret=True),
+]
 Memory = Annotated[
     str,
     Field(pattern=r"^([0-9]+(\.[0-9]+)? ?[kMGT]i?B)?$"),
@@ -207,6 +212,7 @@ class Engine(_Section):
     threads_per_worker: Count = 1
     memory_per_worker: Memory = ""
     retries: Annotated[int, Field(ge=0)] = 2
+    events: EventsUrl = Field(default="", repr=False)
 
 
 class Store(_Section):

@@ -1,89 +1,97 @@
-"""The features once more, customer by customer in plain pandas: slow, short, and written from their meaning alone.
+"""The features of the orders once more, customer by customer in plain pandas: slow, short, and written from their
+meaning alone.
 
 The feature engine must agree with it. A sum of money is made of whole ten-thousandths, so that 0 is 0.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import date
 
+import naive_products
+import naive_rhythm
 import numpy as np
 import pandas as pd
+from naive_rows import NAN, between, gross, orders, over
 
-NAN = math.nan
 HIGH = 0.35
-#: What each feature that comes in windows does with the days of one of them.
-MEASURES: dict[str, Callable[[pd.DataFrame], float]] = {
-    "order_days": lambda days: len(orders(days)),
-    "revenue": lambda days: days["amount"].sum(),
-    "order_value_mean": lambda days: orders(days)["amount"].mean(),
-    "order_value_median": lambda days: orders(days)["amount"].median(),
-    "order_value_max": lambda days: orders(days)["amount"].max(),
-    "lines_per_order_day": lambda days: orders(days)["lines"].mean(),
-    "units_per_order_day": lambda days: orders(days)["units"].mean(),
-    "orders_per_order_day": lambda days: orders(days)["orders"].mean(),
-    "returned": lambda days: days["returned"].sum(),
-    "return_share": lambda days: np.minimum(1, over(days["returned"].sum(), gross(days))),
-    "return_days": lambda days: (days["returned"] > 0).sum(),
-    "margin_share": lambda days: over(days["margin"].sum(), days["margin_amount"].sum()),
-    "high_margin_share": lambda days: over(days["high_margin"].sum(), days["margin_amount"].sum()),
-    "margin": lambda days: NAN if len(days) and days["margin"].isna().all() else days["margin"].sum(),
-    "discount_share": lambda days: 1 - over(days["listed_amount"].sum(), days["listed"].sum()),
-    "urgent_order_share": lambda days: over(days["urgent"].sum(), days["urgency_known"].sum()),
-    "active_months": lambda days: ((orders(days)["ago"] - 1) // 30).nunique(),
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A quantity of the rows of a window; `kind` says how it is compared with the customer's own past."""
+
+    of: Callable[[pd.DataFrame], float]
+    windows: Iterable[int] = (90, 365)
+    kind: str = ""
+    pseudo: str = "one"
+
+
+DAYS: dict[str, Measure] = {
+    "order_days": Measure(lambda days: len(orders(days)), (30, 60, 90, 180, 365), "flow"),
+    "revenue": Measure(lambda days: days["amount"].sum(), (30, 90, 180, 365), "flow", "order"),
+    "order_value_mean": Measure(lambda days: orders(days)["amount"].mean(), kind="mean", pseudo="order"),
+    "order_value_median": Measure(lambda days: orders(days)["amount"].median(), (365,)),
+    "order_value_max": Measure(lambda days: orders(days)["amount"].max(), (365,)),
+    "lines_per_order_day": Measure(lambda days: orders(days)["lines"].mean(), kind="mean"),
+    "units_per_order_day": Measure(lambda days: orders(days)["units"].mean(), kind="mean"),
+    "orders_per_order_day": Measure(lambda days: orders(days)["orders"].mean()),
+    "returned": Measure(lambda days: days["returned"].sum(), (30, 90, 180, 365)),
+    "return_share": Measure(lambda days: np.minimum(1, over(days["returned"].sum(), gross(days))), kind="level"),
+    "return_days": Measure(lambda days: (days["returned"] > 0).sum()),
+    "margin_share": Measure(lambda days: over(days["margin"].sum(), days["margin_amount"].sum()), kind="level"),
+    "high_margin_share": Measure(
+        lambda days: over(days["high_margin"].sum(), days["margin_amount"].sum()), kind="level"
+    ),
+    "margin": Measure(lambda days: NAN if len(days) and days["margin"].isna().all() else days["margin"].sum()),
+    "discount_share": Measure(lambda days: 1 - over(days["listed_amount"].sum(), days["listed"].sum()), kind="level"),
+    "urgent_order_share": Measure(lambda days: over(days["urgent"].sum(), days["urgency_known"].sum()), kind="level"),
+    "active_months": Measure(lambda days: ((orders(days)["ago"] - 1) // 30).nunique(), (365,)),
 }
-WINDOWS = {
-    "order_days": (30, 60, 90, 180, 365),
-    "revenue": (30, 90, 180, 365),
-    "returned": (30, 90, 180, 365),
-    "order_value_median": (365,),
-    "order_value_max": (365,),
-    "active_months": (365,),
+LARGE = {"large_orders": Measure(lambda days: days["large"].sum() if len(days) else 0, (90,), "flow")}
+DUE = {
+    "filled_line_share": Measure(lambda due: over(due["filled"].sum(), len(due)), kind="level"),
+    "late_line_share": Measure(lambda due: over(due["late"].sum(), len(due)), (90,), "level"),
+    "short_line_share": Measure(lambda due: over(due["short"].sum(), len(due)), (90,), "level"),
+    "longest_delay_days": Measure(lambda due: max(0, due["delay"].max()) if len(due) else NAN, (90,)),
 }
-FLOWS = {"order_days", "revenue"}
-MEANS = {"order_value_mean", "lines_per_order_day", "units_per_order_day"}
-SHARES = {"return_share", "margin_share", "high_margin_share", "discount_share", "urgent_order_share"}
-PRODUCT_LINES = {
-    "product_lines_90d",
-    "product_lines_365d",
-    "product_lines_90d_usual",
-    "product_lines_90d_vs_usual",
-    "product_line_concentration_365d",
+PROMISED = {"short_lead_line_share": Measure(lambda rows: over((rows["lead"] < 3).sum(), len(rows)), (90,), "level")}
+#: What is compared with the same of the segment, and how; every `_vs_usual` of a baseline is, too.
+PEERS = {
+    "last_3_gaps_vs_usual": "ratio",
+    "days_since_last_order_vs_median_gap": "ratio",
+    "days_since_last_order_vs_q90_gap": "ratio",
+    "overdue_product_line_revenue_share": "difference",
+    "discount_share_365d": "difference",
+} | {
+    f"{name}_90d_vs_usual": "difference" if measure.kind == "level" else "ratio"
+    for name, measure in (DAYS | LARGE | DUE | PROMISED).items()
+    if measure.kind
 }
-
-
-def over(part: float, whole: float) -> float:
-    return part / whole if whole else NAN
-
-
-def orders(days: pd.DataFrame) -> pd.DataFrame:
-    return days[days["orders"] > 0]
-
-
-def gross(days: pd.DataFrame) -> float:
-    return days["amount"].sum() + days["returned"].sum()
-
-
-def between(days: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
-    return days[days["ago"].between(first, last)]
 
 
 def naive_features(lines: pd.DataFrame, visible_at: pd.Series, as_of: date) -> pd.DataFrame:
-    """The features of every customer known at one cutoff, by customer."""
-    seen = lines[visible_at < pd.Timestamp(as_of)]
-    return pd.DataFrame({customer: of_customer(own, as_of) for customer, own in seen.groupby("customer_id")}).T
+    """The features of every customer known at one cutoff, by customer; no customer has a segment."""
+    seen = lines[visible_at < pd.Timestamp(as_of)].assign(visible_at=visible_at)
+    found = {customer: of_customer(own, as_of) for customer, own in seen.groupby("customer_id")}
+    return beside_peers(pd.DataFrame(found).T.astype("float64"))
 
 
 def of_customer(own: pd.DataFrame, as_of: date) -> dict[str, float]:
     days = order_days(own, as_of)
+    due, promised = naive_products.deliveries(own, as_of)
     found = {"order_value_mean_ever": orders(days)["amount"].mean(), "revenue_ever": days["amount"].sum()}
-    found |= windows(days, max(0, np.nan_to_num(found["order_value_mean_ever"])))
-    found |= rhythm(days, found) | values(days, found) | season(days, found)
-    products = breadth(own, as_of, "product_id", "product")
-    product_lines = breadth(own, as_of, "product_line", "product_line")
-    found["lapsed_revenue_share_90d"] = products.pop("lapsed_product_revenue_share_90d")
-    found["products_per_order_day_365d"] = over(products["products_365d"], found["order_days_365d"])
-    return found | products | {name: value for name, value in product_lines.items() if name in PRODUCT_LINES}
+    history = max(orders(days)["ago"], default=0)
+    value = max(0, np.nan_to_num(found["order_value_mean_ever"]))
+    for rows, measures in ((days, DAYS), (large(days), LARGE), (due, DUE), (promised, PROMISED)):
+        for name, measure in measures.items():
+            found |= views(name, measure, rows, history, value if measure.pseudo == "order" else 1)
+    if large(days)["large"].isna().all():
+        found |= {name: NAN for name in found if name.startswith("large_orders")}
+    found |= values(days, found)
+    found |= naive_rhythm.rhythm(days, found) | naive_rhythm.steps(days) | naive_rhythm.season(days, found, as_of)
+    return found | naive_products.things(own, as_of, found) | naive_products.counts(own, due, as_of)
 
 
 def order_days(own: pd.DataFrame, as_of: date) -> pd.DataFrame:
@@ -120,21 +128,39 @@ def total(values: pd.Series) -> float:
     return values.sum(min_count=1)
 
 
-def windows(days: pd.DataFrame, order_value: float) -> dict[str, float]:
-    found = {
-        f"{name}_{days_back}d": float(measure(between(days, 1, days_back)))
-        for name, measure in MEASURES.items()
-        for days_back in WINDOWS.get(name, (90, 365))
-    }
-    span = min(365, max(orders(days)["ago"], default=0) - 90)
-    for name in FLOWS | MEANS | SHARES:
-        usual = float(MEASURES[name](between(days, 91, 455))) if span >= 60 else NAN
-        usual *= 90 / span if name in FLOWS and span >= 60 else 1
-        recent = found[f"{name}_90d"]
-        pseudo = order_value if name in ("revenue", "order_value_mean") else 1
-        found[f"{name}_90d_usual"] = usual
-        found[f"{name}_90d_vs_usual"] = recent - usual if name in SHARES else ratio(recent, usual, pseudo)
-    return found
+def large(days: pd.DataFrame) -> pd.DataFrame:
+    """Order days with a flag for those of a value that eight of ten in the year before the last 90 days stay below."""
+    held = orders(between(days, 1, 455))
+    from_value = between(held, 91, 455)["amount"].quantile(0.8)
+    return held.assign(large=(held["amount"] >= from_value).astype(float) if from_value == from_value else NAN)
+
+
+def views(name: str, measure: Measure, rows: pd.DataFrame, history: float, pseudo: float) -> dict[str, float]:
+    """The quantity in its windows, and its last 90 days against the customer's own year before."""
+    found = {f"{name}_{days}d": float(measure.of(between(rows, 1, days))) for days in measure.windows}
+    if not measure.kind:
+        return found
+    recent, span = found[f"{name}_90d"], min(365, history - 90)
+    usual = float(measure.of(between(rows, 91, 455))) if span >= 60 else NAN
+    usual *= 90 / span if measure.kind == "flow" and span >= 60 else 1
+    against = recent - usual if measure.kind == "level" else ratio(recent, usual, pseudo)
+    earlier = [
+        float(measure.of(between(rows, 90 * k + 1, 90 * k + 90))) for k in range(1, 5) if history >= 90 * (k + 1)
+    ]
+    found |= {f"{name}_90d_usual": usual, f"{name}_90d_vs_usual": against}
+    return found | {f"{name}_90d_z": robust_z(recent, earlier, measure.kind, pseudo)}
+
+
+def robust_z(recent: float, earlier: list[float], kind: str, one: float) -> float:
+    """Deviation from the median of earlier windows; their variance weighs as many windows as there are, chance 4."""
+    known = [value for value in earlier if not math.isnan(value)]
+    if len(known) < 2:
+        return NAN
+    centre = np.median(known)
+    spread = 1.4826 * np.median(np.abs(np.array(known) - centre))
+    chance = {"flow": one * max(centre, one), "mean": (max(centre, one) / 2) ** 2, "level": 0.1**2}[kind]
+    variance = (len(known) * spread**2 + 4 * chance) / (len(known) + 4)
+    return (recent - centre) / math.sqrt(variance) if variance else NAN
 
 
 def ratio(recent: float, usual: float, pseudo: float) -> float:
@@ -143,100 +169,59 @@ def ratio(recent: float, usual: float, pseudo: float) -> float:
     return over(max(recent, 0) + pseudo, max(usual, 0) + pseudo)
 
 
-def rhythm(days: pd.DataFrame, found: dict[str, float]) -> dict[str, float]:
-    agos = orders(days)["ago"].tolist()
-    gaps = pd.Series(np.diff(agos), dtype=float)
-    last, first = (agos[0], agos[-1]) if agos else (NAN, NAN)
-    rate = 90 * len(agos) / max(first, 30)
-    mean, sd, newest, older = gaps.mean(), gaps.std(), gaps[:3].mean(), gaps[3:].mean()
-    newest_gap = gaps[0] if len(gaps) else NAN
-    return {
-        "days_since_last_order": last,
-        "days_since_first_order": first,
-        "order_days_ever": len(agos),
-        "order_days_prior_90d": len(orders(between(days, 91, 180))),
-        "order_days_90d_vs_prior_90d": (found["order_days_90d"] + 1) / (len(orders(between(days, 91, 180))) + 1),
-        "order_days_per_90d_ever": rate,
-        "order_days_90d_vs_ever": (found["order_days_90d"] + 1) / (rate + 1),
-        "gap_mean_days_ever": mean,
-        "gap_median_days_ever": gaps.median(),
-        "gap_q90_days_ever": gaps.quantile(0.9),
-        "gap_max_days_ever": gaps.max(),
-        "gap_sd_days_ever": sd,
-        "gap_cv_ever": sd / mean,
-        "gap_log_mean_ever": np.log(gaps).mean(),
-        "last_gap_days": newest_gap,
-        "last_3_gaps_mean_days": newest,
-        "gap_before_last_3_mean_days": older,
-        "last_3_gaps_vs_usual": (newest + 7) / (older + 7),
-        "last_gap_vs_usual": (newest_gap + 7) / (mean + 7),
-        "days_since_last_order_vs_median_gap": last / gaps.median(),
-        "days_since_last_order_vs_mean_gap": last / mean,
-        "days_since_last_order_vs_q90_gap": last / gaps.quantile(0.9),
-        "days_since_last_order_vs_max_gap": last / gaps.max(),
-        "days_since_last_order_z": (last - mean) / (sd if math.isnan(sd) else max(sd, 3)),
-        "days_since_last_order_vs_tenure": last / first,
-    }
-
-
 def values(days: pd.DataFrame, found: dict[str, float]) -> dict[str, float]:
     pseudo = max(0, np.nan_to_num(found["order_value_mean_ever"]))
     newest = orders(days)["amount"].iloc[0] if len(orders(days)) else NAN
     prior = between(days, 91, 180)["amount"].sum()
+    month_before = between(days, 31, 60)["amount"].sum()
     returns = days.loc[days["returned"] > 0, "ago"]
+    held = large(days)
+    large_before = between(held, 91, 180)["large"].sum()
+    usual, share = found["revenue_90d_usual"], found["high_margin_share_90d_vs_usual"]
+    unchanged = float(abs(found["revenue_90d"] / usual - 1) <= 0.1) if usual > 0 else NAN
+    fast, slow = (naive_rhythm.faded(orders(days), "amount", half_life) for half_life in (60, 365))
     return {
         "revenue_prior_90d": prior,
         "revenue_90d_vs_prior_90d": ratio(found["revenue_90d"], prior, pseudo),
         "revenue_30d_vs_90d": ratio(found["revenue_30d"], found["revenue_90d"] / 3, pseudo),
+        "revenue_monthly_mean_90d": found["revenue_90d"] / 3,
+        "revenue_drop_share_30d": 1 - found["revenue_30d"] / month_before if month_before > 0 else NAN,
+        "revenue_90d_unchanged": unchanged,
         "revenue_recent_half_share_365d": over(gross(between(days, 1, 182)), gross(between(days, 1, 365))),
         "last_order_value": newest,
         "last_order_value_vs_usual": newest / found["order_value_mean_ever"],
         "order_value_mean_90d_vs_ever": found["order_value_mean_90d"] / found["order_value_mean_ever"],
+        "order_value_slope_365d": slope(orders(between(days, 1, 365))),
+        "order_value_fast_vs_slow": fast / slow if slow > 0 else NAN,
+        "large_orders_90d_change": over(found["large_orders_90d"], large_before) - 1,
         "days_since_last_return": returns.min() if len(returns) else NAN,
+        "high_margin_share_90d_change": over(found["high_margin_share_90d"], found["high_margin_share_90d_usual"]) - 1,
+        "high_margin_share_drop_at_same_revenue": unchanged * max(0, -share) if share == share else NAN,
     }
 
 
-def season(days: pd.DataFrame, found: dict[str, float]) -> dict[str, float]:
-    oldest = max(orders(days)["ago"], default=0)
-    ahead = len(orders(between(days, 276, 365))) if oldest > 275 else NAN
-    same = len(orders(between(days, 366, 455))) if oldest > 365 else NAN
-    year = gross(between(days, 1, 365))
-    quarters = [gross(between(days, first, first + 90)) for first in (1, 92, 183, 274)]
-    return {
-        "order_days_next_90d_last_year": ahead,
-        "order_days_same_90d_last_year": same,
-        "order_days_90d_vs_last_year": (found["order_days_90d"] + 1) / (same + 1),
-        "season_ahead_vs_season_past": (ahead + 1) / (same + 1),
-        "revenue_next_90d_last_year_share": over(gross(between(days, 276, 365)), year) if oldest > 275 else NAN,
-        "busiest_quarter_share_365d": over(max(quarters), sum(quarters)),
-    }
+def slope(days: pd.DataFrame) -> float:
+    """Change of the order value per 90 days, by least squares, as a share of its mean."""
+    if len(days) < 3 or days["amount"].sum() <= 0:
+        return NAN
+    return -90 * np.polyfit(days["ago"].astype(float), days["amount"], 1)[0] / days["amount"].mean()
 
 
-def breadth(own: pd.DataFrame, as_of: date, column: str, thing: str) -> dict[str, float]:
-    """What was bought: a thing counts on a day on which what is known of it nets to more than 0."""
-    ago = (pd.Timestamp(as_of) - own["ordered_at"].dt.normalize()).dt.days
-    named = own.assign(ago=ago, amount=(own["amount"] * 10_000).round())[own[column].notna() & (ago <= 455)]
-    net = named.groupby(["product_id", "product_line", "ago"], dropna=False)["amount"].sum().reset_index()
-    bought = net[net["amount"] > 0]
-    newest, oldest = bought.groupby(column)["ago"].min(), bought.groupby(column)["ago"].max()
-    quarters = [set(between(bought, 90 * quarter + 1, 90 * quarter + 90)[column]) for quarter in range(5)]
-    again = [name for name in newest.index if sum(name in quarter for quarter in quarters[:4]) > 1]
-    year, before = (between(net, *reach).groupby(column)["amount"].sum() for reach in ((1, 365), (91, 455)))
-    year, earned = year.clip(lower=0), before[before > 0]
-    days_before = between(bought, 91, 455).groupby(column)["ago"].nunique()
-    regular = days_before[days_before >= 2].index
-    usual = over(sum(len(quarter) for quarter in quarters[1:]), sum(1 for quarter in quarters[1:] if quarter))
-    found = {
-        f"{thing}s_30d": (newest <= 30).sum(),
-        f"{thing}s_90d": (newest <= 90).sum(),
-        f"{thing}s_365d": (newest <= 365).sum(),
-        f"{thing}s_90d_usual": usual,
-        f"{thing}s_90d_vs_usual": ((newest <= 90).sum() + 1) / (usual + 1),
-        f"new_{thing}s_90d": (oldest <= 90).sum(),
-        f"repeat_{thing}_share_365d": over(len(again), (newest <= 365).sum()),
-        f"lapsed_{thing}_share_90d": over((newest[regular] > 90).sum(), len(regular)),
-        f"lapsed_{thing}_revenue_share_90d": over(earned[newest[earned.index] > 90].sum(), earned.sum()),
-        f"top_{thing}_share_365d": over(year.max(), year.sum()),
-        f"{thing}_concentration_365d": over((year**2).sum(), year.sum() ** 2),
-    }
-    return {name: float(value) if len(named) else NAN for name, value in found.items()}
+def beside_peers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with what compares customers: all eligible ones are the peers of each."""
+    eligible = frame[(frame["order_days_ever"] >= 2) & (frame["days_since_last_order"] <= 365)]
+    if eligible.empty:
+        eligible = frame.head(0)
+    found = {}
+    for name, how in PEERS.items():
+        median = eligible[name].median()
+        against = frame[name] - median if how == "difference" else frame[name] / (median or NAN)
+        found[f"{name.removesuffix('_vs_usual')}_vs_peers"] = against
+    mean = eligible["revenue_365d"].sum() / len(eligible) if len(eligible) else NAN
+    found["revenue_365d_vs_segment"] = frame["revenue_365d"] / mean if mean > 0 else frame["revenue_365d"] * NAN
+    usual_value = eligible["order_value_mean_ever"].median()
+    alone = (frame["order_days_ever"] == 1) & (frame["days_since_first_order"] >= 60)
+    small = alone & (frame["order_value_mean_ever"] < 0.5 * usual_value)
+    known = frame["order_value_mean_ever"].notna() & (usual_value == usual_value)
+    found["small_first_order_alone"] = small.astype(float).where(known)
+    return frame.assign(**found, **naive_rhythm.season_of_peers(frame, eligible))

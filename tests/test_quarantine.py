@@ -13,12 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features import quarantine
+from features import taking
 from features.contract import CONTRACT
 from features.errors import QuarantineLimit, SettingsError, SourceError, TooLittleData
 from features.mapping import mappings_from_dict
-from features.quarantine import RowsLost, ingest
+from features.quarantine import ingest
 from features.sources import open_source
+from features.taking import RowsLost
 
 RUN = datetime(2024, 6, 1, 12, 0)
 ORDERS = """customer_id,order_id,ordered_at,amount
@@ -279,7 +280,7 @@ def test_whatever_the_rows_each_is_counted_once_and_only_sound_ones_are_clean(tm
 
 
 def test_rows_that_do_not_add_up_stop_the_run_as_a_fault_of_the_programme(tmp_path, monkeypatch):
-    monkeypatch.setattr(quarantine, "count_rows", lambda _connection, _judged: (1, 0, 0))
+    monkeypatch.setattr(taking, "count_rows", lambda _connection, _judged: (1, 0, 0))
     with pytest.raises(RowsLost, match=r"2 rows in, 1 \+ 0 \+ 0 out"):
         take_in(tmp_path, {})
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
@@ -376,6 +377,7 @@ def test_the_report_is_plain_data(tmp_path):
             "words": "not a date such as 2024-01-31 or 2024-01-31T09:30:00+09:00",
             "rows": 1,
             "first_rows": [3],
+            "first_files": [],
         }
     ]
     assert (plain["data_end"], plain["buckets"]) == ("2024-01-12", 1)

@@ -186,12 +186,12 @@ def _broken(table: Table, rows: pd.DataFrame, picked: pd.DataFrame) -> pd.DataFr
         if here.any():
             copies.loc[here, column.name] = picked.loc[here, "value"].to_numpy()
     again = (picked["kind"] == "duplicate_key").to_numpy()
-    if again.any() and RECORDED_AT in copies:
-        # Entered once more, at another time of day.
-        copies.loc[again, RECORDED_AT] = copies.loc[again, RECORDED_AT].str[:10].fillna("2001-01-01") + " 23:59:59"
+    free = [one.name for one in table.columns if one.type == "text" and not one.values and one.name in copies]
+    if again.any() and free:
+        copies.loc[again, free[0]] = copies.loc[again, free[0]].fillna("") + " (2)"
     elif again.any():
-        other = next(one for one in table.columns if one.type == "text" and not one.values and one.name in copies)
-        copies.loc[again, other.name] = copies.loc[again, other.name].fillna("") + " (2)"
+        # At another time of day, yet recorded when the first was: one recorded later would be a restatement.
+        copies.loc[again, table.time] = copies.loc[again, table.time].str[:10] + " 23:59:59"
     return copies
 
 
