@@ -22,6 +22,10 @@ Present = Mapping[str, Collection[str]]
 #: Columns of the frame that are no features: who and when, and the segment that peers are taken from.
 KEYS = ("customer_id", "as_of", "segment")
 
+#: Filtered aggregates in one query: DuckDB slices all arguments of all aggregates once for each filter, so that the
+#: time grows with the square of their number.
+FILTERS = 24
+
 
 def build(
     con: duckdb.DuckDBPyConnection,
@@ -105,20 +109,37 @@ def lacks(one: Feature, present: Present) -> bool:
 
 
 def _aggregate(con: duckdb.DuckDBPyConnection, features: Sequence[Feature], present: Present) -> list[str]:
-    """Aggregate each relation that is read into a table ``built_<relation>``; returns the relations' names."""
-    used = list(dict.fromkeys(one.over for one in features if one.over in RELATIONS))
-    for over in used:
-        columns = ", ".join(
-            f"CAST({'NULL' if lacks(one, present) else one.expression} AS DOUBLE) AS {one.name}"
-            for one in features
-            if one.over == over
-        )
-        query = f"SELECT as_of, customer_id, {columns} FROM ({RELATIONS[over].sql}) GROUP BY as_of, customer_id"
+    """Aggregate each relation that is read into tables ``built_<name>``; returns the names."""
+    built = []
+    for over in dict.fromkeys(one.over for one in features if one.over in RELATIONS):
+        own = [one for one in features if one.over == over]
+        parts, rows = _in_parts(own, present), f"({RELATIONS[over].sql})"
         try:
-            con.execute(f"CREATE OR REPLACE TEMP TABLE built_{over} AS {query}")
+            if len(parts) > 1:
+                con.execute(f"CREATE OR REPLACE TEMP TABLE relation_rows AS FROM {rows}")
+                rows = "relation_rows"
+            for number, columns in enumerate(parts, 1):
+                built.append(f"{over}_{number}" if number > 1 else over)
+                query = f"SELECT as_of, customer_id, {', '.join(columns)} FROM {rows} GROUP BY as_of, customer_id"
+                con.execute(f"CREATE OR REPLACE TEMP TABLE built_{built[-1]} AS {query}")
         except (duckdb.ProgrammingError, duckdb.ConversionException) as error:
-            raise _culprit(con, [one for one in features if one.over == over], error) from None
-    return used
+            raise _culprit(con, own, error) from None
+        con.execute("DROP TABLE IF EXISTS relation_rows")
+    return built
+
+
+def _in_parts(features: Sequence[Feature], present: Present) -> list[list[str]]:
+    """The columns of a relation's features, in parts of few filters each."""
+    parts: list[list[str]] = [[]]
+    filters = 0
+    for one in features:
+        expression = "NULL" if lacks(one, present) else one.expression
+        filters += expression.count("FILTER")
+        if filters > FILTERS and parts[-1]:
+            parts.append([])
+            filters = expression.count("FILTER")
+        parts[-1].append(f"CAST({expression} AS DOUBLE) AS {one.name}")
+    return parts
 
 
 def _culprit(con: duckdb.DuckDBPyConnection, features: Sequence[Feature], error: duckdb.Error) -> Exception:

@@ -13,9 +13,9 @@ _HEAD = """\
 
 <!-- Written by `python -m features.contract > docs/contract.md`; change features/contract.py instead. -->
 
-What you hand over: one table per file (`customers.parquet`, `transactions.csv`, ...) in a folder, or one
-table or view per name in a database (`duckdb:///file.duckdb`, `sqlite:///file.db`,
-`postgresql://user@host/base`). Only `transactions` must be there. This page is a promise: names, types and
+What you hand over: one table per file (`customers.parquet`, `transactions.csv`, ...) in a folder, or per
+folder of files (`transactions/2026-11-21.parquet`, ...), or one table or view per name in a database
+(`duckdb:///file.duckdb`, `sqlite:///file.db`, `postgresql://user@host/base`). Only `transactions` must be there. This page is a promise: names, types and
 meanings do not change without a note in the changelog. `*` marks a required column. Everything else is
 optional, table by table and column by column: a missing source switches off what needs it, says so once,
 and never becomes a made-up 0.
@@ -40,6 +40,45 @@ own time). A snapshot uses a row only if it was *known* by then: `known_at` is t
 `recorded_at` where that is later. Later facts on the same row are unknown before their own time: a ticket
 resolved after the snapshot is an open ticket at it. The column "known from" says which time that is; where
 that time is not given, it is the event's own.
+
+**Restated rows.** What was known of a row may change altogether: an invoice is corrected, a quotation gets
+another amount. Hand over the new row beside the old one, with the same key and its own `recorded_at`: both are
+clean, and a snapshot uses the newest version that was known by then.
+
+| invoice_id | issued_at | amount | recorded_at | |
+|---|---|---|---|---|
+| F-17 | 2026-03-02 | 1200.00 | 2026-03-02 | what every snapshot until 10 March sees |
+| F-17 | 2026-03-02 | 900.00 | 2026-03-10 | what later snapshots see, and the row above no more |
+
+A row with the key of another one, of the same account, restates it if it was recorded at another moment (by
+default its own time); the order in which they are handed over says nothing. Recorded at the same moment, or where
+neither says when, or of another account, it contradicts the first one and goes to quarantine.
+`customers` has one row per account and no `recorded_at`: what changes there goes into `account_changes`.
+`transactions` has no key, for an order may well hold two equal lines: a line is corrected as in the books, by a
+credit note under the same `order_id` and, where something is left of it, a new line.
+
+## Tables of many files
+
+A folder with a table's name (`transactions/`) is that table: any number of Parquet and CSV files in it, read in
+the order of their names. Each must have the required columns; others may be missing or of another type in some of
+them. Folders within it are not read. A file `transactions.parquet` beside a folder `transactions/` is refused. Rows
+in the quarantine and in reports are named by file and row number.
+
+What was taken in before is not read again. Of a folder with a new file, only that file is read, and only files of
+its own are added to the clean events; late rows go to their customers like all others. The result is the one that
+reading all files at once would have: rows that repeat earlier ones are found, and the shares of quarantined rows
+are those of the whole table. The report says what was read. Read again are:
+
+- rows in quarantine that time may have mended: their account is in `customers` now, or their moment has come;
+- a whole table where one of its files changed or is gone, its mapping or the contract changed, a new file brings a
+  column that no earlier one had, or a new file comes first by its name and has rows of later ones; and a table of a
+  database;
+- all tables where an account is gone from `customers` or belongs to another parent, `customers` or another table is
+  gone, the project's zone or DuckDB's version changed, the lines are more than twice what the partitions were made
+  for, or the moment of the run lies before rows that were taken in.
+
+What a file brought in stays only while the file does: one that is gone takes its rows along. A file is the same if
+its size and time of change are, or its content is; so replace a file, never write into it while it is read.
 """
 
 _TAIL = """\
@@ -47,9 +86,9 @@ _TAIL = """\
 
 Nothing is dropped silently and nothing bad is let in. Every row is exactly one of three: clean,
 quarantined, or an exact duplicate (equal to an earlier row in every column of the source). A row that
-breaks the contract goes to `quarantine/<table>.parquet` with the table, row number (the first data row is
-1), column, value and reason; the report counts each kind and names the first rows. What breaks the
-contract:
+breaks the contract goes to `quarantine/<table>.parquet` with the table, file (of a table of many), row number (the
+first data row is 1), column, value and reason; the report counts each kind and names the first rows. What breaks
+the contract:
 
 | kind | what it is |
 |---|---|
@@ -57,7 +96,7 @@ contract:
 | `not_a_date`, `not_a_number`, `not_true_or_false` | a value that cannot be read as its type |
 | `not_finite`, `out_of_range` | NaN, infinite, too large, out of bounds, or an event before 1970 |
 | `unknown_value` | not one of the values of an enumeration |
-| `duplicate_key` | the key of an earlier sound row, with other values: the first row stays |
+| `duplicate_key` | the key of an earlier sound row, with other values, that is no restatement: the first row stays |
 | `in_the_future` | an event or its `recorded_at` after the moment of the run |
 | `unknown_customer` | an account that is not in `customers`, where that table is given |
 | `mapping_check` | a check of the mapping (`require`) that the row does not pass |
@@ -74,7 +113,7 @@ A source with other names is mapped in `kizashi.toml`, in plain data and never i
 
 ```toml
 [sources.transactions]
-file = "orders_*"                 # glob of the file's name; in a database: table = "sales.orders"
+file = "orders_*"                 # glob of the file's or folder's name; in a database: table = "sales.orders"
 encoding = "cp932"                # of a CSV file; default UTF-8. Also: delimiter = ";"
 max_quarantine_share = 0.05
 [sources.transactions.columns]

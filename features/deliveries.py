@@ -5,7 +5,7 @@ ordered quantity; a delivery that tells no quantity counts as full. A line that 
 order and product before it was delivered was cancelled by the customer and counts nowhere.
 """
 
-from features import cutoffs
+from features import cutoffs, transactions  # noqa: F401  (some of these features read the orders')
 from features.options import option
 from features.registry import LOOKBACK_DAYS, Baseline, feature
 from features.relations import relation

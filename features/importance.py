@@ -113,7 +113,7 @@ def importance_factors(frame: pd.DataFrame, options: Mapping[str, Value] | None 
 
 def importance_of(frame: pd.DataFrame, options: Mapping[str, Value] | None = None) -> pd.Series:
     """An account's importance from 0 to 100: the sum of the points of :func:`importance_factors`."""
-    points = importance_factors(frame, options)["points"].to_numpy().reshape(len(frame), -1)
+    points = importance_factors(frame, options)["points"].to_numpy().reshape(len(frame), len(_WEIGHTS))
     return pd.Series(points.sum(axis=1), index=frame.index, name="importance")
 
 

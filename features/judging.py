@@ -130,7 +130,7 @@ def judge(
         try:
             _copy_in_chunks(connection, rows, to, chunks)
         except duckdb.Error as error:
-            raise SourceError(_unread_words(connection, group, error)) from None
+            raise SourceError(_unread_words(connection, met.listing.label, group, error)) from None
     return Judged(met, tuple(problems.values()), folder, buckets, max(chunks, 1), earlier)
 
 
@@ -204,14 +204,14 @@ def _copy_in_chunks(connection: duckdb.DuckDBPyConnection, rows: str, folder: Pa
     connection.execute(f"COPY (SELECT * EXCLUDE (chunk) FROM ({rows})) TO {text_sql(str(only))} (FORMAT parquet)")
 
 
-def _unread_words(connection: duckdb.DuckDBPyConnection, group: Group, error: duckdb.Error) -> str:
+def _unread_words(connection: duckdb.DuckDBPyConnection, folder: str, group: Group, error: duckdb.Error) -> str:
     """Name the file that cannot be read: of many, the first that cannot be read by itself."""
     label = group.opened.label
     for name, reading in readings(group.opened) if len(group.opened.paths) > 1 else ():
         try:
             connection.execute(reading)
         except duckdb.Error as own:
-            label, error = f"{group.opened.table}: {name}", own
+            label, error = f"{folder}{name}", own
             break
     return f"{label}: cannot be read to its end ({one_line(error)}). Copy or export it again."
 

@@ -23,6 +23,9 @@ SHRINK = option(
     "customers",
 )
 
+#: Levels that are taken in one query: DuckDB keeps all values of each median.
+AT_ONCE = 24
+
 #: The usual long gap of the cohort, which short histories are pulled towards; a part of every market level.
 USUAL_GAP = "usual_gap_q90_days"
 
@@ -50,7 +53,15 @@ def market_levels(rows: str, con: duckdb.DuckDBPyConnection, present: Present) -
         :data:`USUAL_GAP` and one float64 column per feature over ``segment``.
     """
     _, over_segment, _ = _second(present)
-    columns = "".join(f", CAST({one.expression} AS DOUBLE) AS {one.name}" for one in over_segment)
+    parts = [over_segment[start : start + AT_ONCE] for start in range(0, len(over_segment), AT_ONCE)] or [[]]
+    first, *others = (_levels_of(rows, con, some) for some in parts)
+    for other in others:
+        first = first.merge(other.drop(columns=["customers", USUAL_GAP]), on=["as_of", "segment"], how="left")
+    return first.astype({"segment": "str"})
+
+
+def _levels_of(rows: str, con: duckdb.DuckDBPyConnection, features: Sequence[Feature]) -> pd.DataFrame:
+    columns = "".join(f", CAST({one.expression} AS DOUBLE) AS {one.name}" for one in features)
     levels = _run(
         con,
         f"SELECT as_of, segment, grouping(segment) = 1 AS of_all, count(*) AS customers, "
@@ -58,8 +69,7 @@ def market_levels(rows: str, con: duckdb.DuckDBPyConnection, present: Present) -
         "GROUP BY GROUPING SETS ((as_of), (as_of, segment)) ORDER BY ALL",
     )
     kept = levels["of_all"] | levels["segment"].notna()  # customers without a segment are compared with all
-    levels = levels[kept].drop(columns="of_all").reset_index(drop=True)
-    return levels.astype({"segment": "str"})
+    return levels[kept].drop(columns="of_all").reset_index(drop=True)
 
 
 def with_peers(

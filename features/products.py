@@ -6,7 +6,7 @@ the quarters (90 days, the newest is 0) in which it was bought.
 
 from collections.abc import Mapping
 
-from features import cutoffs
+from features import cutoffs, rhythm  # noqa: F401  (some of these features read the rhythm)
 from features.registry import LOOKBACK_DAYS, feature
 from features.relations import relation
 

@@ -54,11 +54,16 @@ SELECT as_of, customer_id, (days_ago - 1) % 365 * 12 // 365 AS month_no,
        coalesce(sum({GROSS}) FILTER (days_ago > 365), 0) AS year_before
 FROM ({cutoffs.past("order_days", 730)}) GROUP BY ALL
 """
+#: A season is what comes again: the months rank by the smaller of their shares in the two years.
+_AGAIN = "least({})".format(
+    ", ".join(f"{year} / nullif(sum({year}) OVER everything, 0)" for year in ("this_year", "year_before"))
+)
 relation(
     "months_of_two_years",
     ("transactions",),
-    "SELECT *, row_number() OVER (PARTITION BY as_of, customer_id ORDER BY this_year + year_before DESC, month_no) "
-    f"<= {SEASON_MONTHS} AS in_season FROM ({_MONTHS})",
+    "SELECT *, again > 0 AND row_number() OVER (PARTITION BY as_of, customer_id ORDER BY again DESC, month_no) "
+    f"<= {SEASON_MONTHS} AS in_season FROM (SELECT *, {_AGAIN} AS again FROM ({_MONTHS}) "
+    "WINDOW everything AS (PARTITION BY as_of, customer_id))",
 )
 relation(
     "gap_steps",
@@ -74,16 +79,24 @@ relation(
 )
 
 
+def _in_season(year: str) -> str:
+    """SQL of the share of a year's gross order value that fell in the season; unknown without a year to compare."""
+    both = "sum(this_year) > 0 AND sum(year_before) > 0"
+    return f"CASE WHEN {both} THEN coalesce(sum({year}) FILTER (in_season), 0) / sum({year}) END"
+
+
 @feature("months_of_two_years", unit="share", concept="season")
 def season_revenue_share_365d() -> str:
-    """Share of the past year's gross order value that fell in the strongest four months of two years."""
-    return "sum(this_year) FILTER (in_season) / nullif(sum(this_year), 0)"
+    """Share of the past year's gross order value that fell in the strongest four months common to it and the year
+    before.
+    """
+    return _in_season("this_year")
 
 
 @feature("months_of_two_years", unit="share", concept="season", usual="season_revenue_share_365d")
 def season_revenue_share_prior_365d() -> str:
-    """Share of the gross order value of the year before the past one that fell in the same four months."""
-    return "sum(year_before) FILTER (in_season) / nullif(sum(year_before), 0)"
+    """Share of the gross order value of the year before the past one that fell in the same months."""
+    return _in_season("year_before")
 
 
 @feature("gaps", unit="gaps", concept="regularity", internal=True, empty=0)

@@ -187,7 +187,7 @@ def finish(
     """Snapshots of the first pass with their peers and the customer's own window."""
     usual = levels[levels["segment"].isna()].set_index("as_of")[peers.USUAL_GAP]
     days = churn_windows(frame, window, frame["as_of"].map(usual))
-    return peers.with_peers(frame, levels, present, options).assign(churn_window_days=days)
+    return pd.concat([peers.with_peers(frame, levels, present, options), days.rename("churn_window_days")], axis=1)
 
 
 def cohort_of(frame: pd.DataFrame, rule: Cohort) -> pd.Series:

@@ -63,6 +63,12 @@ _OF_DELIVERIES = _words(
     "CASE WHEN delivered > promised THEN (delivered - promised) || ' days late' END",
     "CASE WHEN short_lines > 0 THEN short_lines || ' short' END",
 )
+_OF_PLANS = _words(
+    "activity_id",
+    "'planned for this day'",
+    "CASE WHEN status IN ('postponed', 'cancelled') THEN status END",
+    "explanation",
+)
 _OF_INTERACTIONS = _words(
     "direction",
     "role",
@@ -100,7 +106,9 @@ _TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
                 "quoted_at",
                 "'quote'",
                 amount="amount",
-                detail=_words("quote_id", "'asked for ' || round(100 * asked_discount, 1) || '% off'"),
+                detail=_words(
+                    "quote_id", "CASE WHEN asked_discount > 0 THEN round(100 * asked_discount, 1) || '% off asked' END"
+                ),
             ),
             _then("closed_at", "'quote ' || coalesce(status, 'closed')", amount="amount", detail="quote_id"),
         ),
@@ -140,7 +148,7 @@ _TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "partnerships": (
         past("partnerships"),
         (
-            _then("planned_at", _named("kind"), detail=_words("activity_id", "'planned for this day'", "explanation")),
+            _then("planned_at", _named("kind"), detail=_OF_PLANS),
             _then("done_at", f"{_named('kind')} || ' done'", detail="activity_id"),
         ),
     ),
@@ -167,7 +175,8 @@ _TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "absences": (
-        f"SELECT * FROM ({past('absences')}) JOIN (SELECT as_of, customer_id, owner FROM accounts) USING (as_of, owner)",
+        f"SELECT * FROM ({past('absences')}) "
+        "JOIN (SELECT as_of, customer_id, owner FROM accounts) USING (as_of, owner)",
         (_then("starts_at", "'absence'", detail=_words("owner", "'until ' || CAST(ends_at AS DATE)")),),
     ),
     "market_events": (
@@ -200,7 +209,7 @@ def timeline(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         for name, (rows, events) in _TABLES.items()
     ]
     found = con.execute(
-        'SELECT as_of, customer_id, happened_at, "table", kind, amount, coalesce(detail, \'\') AS detail '
+        "SELECT as_of, customer_id, happened_at, \"table\", kind, amount, coalesce(detail, '') AS detail "
         f"FROM ({' UNION ALL '.join(told)}) ORDER BY ALL"
     ).df()
     return found.astype(

@@ -4,7 +4,7 @@ Each function returns SQL over ``order_days`` (one row per day with its net amou
 `past` is the condition on ``days_ago``. Amounts are in the project's currency.
 """
 
-from features import cutoffs
+from features import cutoffs, products, rhythm  # noqa: F401  (some of these features read those)
 from features.cutoffs import GROSS
 from features.options import option
 from features.registry import LOOKBACK_DAYS, Baseline, feature, ratio_of
@@ -97,7 +97,8 @@ def revenue_drop_share_30d() -> str:
 @feature("features", unit="flag", concept="revenue", usual="revenue_90d_usual")
 def revenue_90d_unchanged() -> str:
     """Net revenue of the last 90 days is about the customer's own usual (1 = yes)."""
-    return f"CASE WHEN revenue_90d_usual > 0 THEN abs(revenue_90d / revenue_90d_usual - 1) <= {UNCHANGED_REVENUE} END"
+    apart = "abs(revenue_90d - revenue_90d_usual)"
+    return f"CASE WHEN revenue_90d_usual > 0 THEN {apart} <= {UNCHANGED_REVENUE} * revenue_90d_usual END"
 
 
 @feature("features", unit="money", concept="price", needs=("product_id", "quantity"))

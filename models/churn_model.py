@@ -104,9 +104,13 @@ class ChurnModel:
     def _calibrated(self, margins: Floats) -> Floats:
         return np.column_stack([affine(margins[:, i]) for i, affine in enumerate(self.calibrations)])
 
+    def probabilities(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """`margin`, `churn_probability` and `p_no_order_*` of snapshots, on their index; no other snapshot matters."""
+        return probability_frame(self.margins(frame), frame["churn_window_days"])
+
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
         """`margin`, `churn_probability`, `p_no_order_*` and `level` of the whole cohort of one date, on its index."""
-        scores = probability_frame(self.margins(frame), frame["churn_window_days"])
+        scores = self.probabilities(frame)
         return scores.assign(level=self.levels.of(scores["churn_probability"], queue_of(frame)))
 
     def save(self, folder: Path) -> None:

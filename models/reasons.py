@@ -84,7 +84,7 @@ def contributions(model: ChurnModel, frame: pd.DataFrame) -> Contributions:
 
 
 def reasons(
-    model: ChurnModel, frame: pd.DataFrame, *, count: int, peers: pd.DataFrame, split: Contributions | None = None
+    model: ChurnModel, frame: pd.DataFrame, *, count: int, peers: pd.Series, split: Contributions | None = None
 ) -> pd.DataFrame:
     """The strongest concepts of each snapshot, those that raise the risk first, and the rest as one row.
 
@@ -95,7 +95,7 @@ def reasons(
     count
         Concepts that are told one by one; the others are summed in a last row ``other``.
     peers
-        Snapshots of the same date whose eligible customers give the peer values (medians).
+        Median of each feature over the eligible customers of the same date (:func:`peer_values`).
     split
         The contributions of `frame`, where the caller has them already.
 
@@ -165,9 +165,13 @@ def concept_of(name: str) -> str:
     return RHYTHM_CONCEPT if name == RHYTHM else REGISTRY[name].concept
 
 
-def _with_values(table: pd.DataFrame, frame: pd.DataFrame, peers: pd.DataFrame) -> pd.DataFrame:
+def peer_values(snapshots: pd.DataFrame) -> pd.Series:
+    """Median of every feature over the eligible customers."""
+    return snapshots.loc[snapshots["cohort"] == ELIGIBLE].median(numeric_only=True)
+
+
+def _with_values(table: pd.DataFrame, frame: pd.DataFrame, peers: pd.Series) -> pd.DataFrame:
     held = frame.set_index("customer_id")
-    medians = peers.loc[peers["cohort"] == ELIGIBLE].median(numeric_only=True)
     value = pd.Series(np.nan, index=table.index)
     usual, peer = value.copy(), value.copy()
     dimension = pd.Series("transaction", index=table.index)
@@ -177,7 +181,7 @@ def _with_values(table: pd.DataFrame, frame: pd.DataFrame, peers: pd.DataFrame) 
             continue
         customers = table.loc[rows, "customer_id"]
         value[rows] = held[known.name].loc[customers].to_numpy()
-        peer[rows] = medians.get(known.name, np.nan)
+        peer[rows] = peers.get(known.name, np.nan)
         dimension[rows] = known.dimension
         if known.usual is not None:
             usual[rows] = held[known.usual].loc[customers].to_numpy()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import KizashiError, SettingsError
-from pipelines import cli_features
+from pipelines import cli_accounts, cli_features
 from pipelines.cli_options import DEFAULT_OUT, AsOf, Config, Data, Layout, Limit, Out, app, day_of, request_of
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ def _flow_parameters(request: "Request") -> dict[str, Any]:
 def check(data: Data, as_of: AsOf = None, config: Config = None, out: Out = DEFAULT_OUT, layout: Layout = "") -> None:
     """Read the data, say where each row went and who would be in the cohort."""
     request = request_of(data, out, as_of, config, layout)
+    from features.blanks import blanks, features_off
     from features.snapshots import funnel, take
-    from pipelines import console
+    from pipelines import console, console_accounts
     from pipelines.intake import take_in
 
     with console.bar() as report:
@@ -73,6 +74,7 @@ def check(data: Data, as_of: AsOf = None, config: Config = None, out: Out = DEFA
             progress=report,
         )
     console.ingest_table(intake.report)
+    console_accounts.blanks_list(blanks(intake.events), features_off(intake.events.columns))
     console.funnel_table(funnel(table.frame))
 
 
@@ -286,6 +288,7 @@ def simulate(
 
 
 cli_features.add_to(app)
+cli_accounts.add_to(app)
 
 
 def _next(command: str, request: "Request", as_of: date) -> None:

@@ -16,7 +16,7 @@ from features.quarantine import IngestReport
 from features.simulate import World
 from features.snapshots import ELIGIBLE
 from features.snapshots import Progress as Report
-from models.levels import EARLY, OVERDUE, Levels, queue_of
+from models.levels import EARLY, OVERDUE, Levels
 from models.reasons import OTHER
 from pipelines.score import Scored
 from pipelines.story import Story, probabilities
@@ -79,10 +79,9 @@ def ingest_table(report: IngestReport) -> None:
     out.print(table)
     for row in report.tables:
         for reason in row.reasons:
-            first = ", ".join(map(str, reason.first_rows))
-            out.print(
-                f"  {row.table}.{reason.column}: {reason.words} - {reason.rows:,} rows (first: {first})", markup=False
-            )
+            found = f"{reason.words} - {reason.rows:,} rows (first: {reason.places})"
+            out.print(f"  {row.table}.{reason.column}: {found}", markup=False)
+    out.print(report.taken.words, markup=False)
     out.print(f"Clean events and quarantine: {report.events.folder}", markup=False)
 
 
@@ -160,13 +159,14 @@ def levels_table(levels: Levels) -> None:
 
 def morning(scored: Scored, names: dict[str, str], limit: int, currency: str) -> None:
     """The red and orange customers with their reasons: first those with whom there is time, then the silent ones."""
-    scores, snapshots = scored.day.scores, scored.day.snapshots.set_index("customer_id")
-    waits = queue_of(snapshots).reindex(scores["customer_id"]).to_numpy()
+    scores = scored.day.scores
     reasons = scored.day.reasons[scored.day.reasons["contribution"] > 0].groupby("customer_id")
     as_of = scored.published.run.as_of
     for queue, heading in QUEUES.items():
         for level in ("red", "orange"):
-            here = scores[(scores["level"] == level) & (waits == queue)].sort_values("expected_loss", ascending=False)
+            here = scores[(scores["level"] == level) & (scores["queue"] == queue)].sort_values(
+                "expected_loss", ascending=False
+            )
             out.print(f"\n[{STYLES[level]}]{level_name(level)}[/] on {as_of}, {heading}: {len(here)} customers")
             for row in here.head(limit).to_dict("records"):
                 told = reasons.get_group(row["customer_id"]) if row["customer_id"] in reasons.groups else None

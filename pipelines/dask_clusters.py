@@ -31,7 +31,7 @@ T = TypeVar("T")
 #: So long a scheduler has to answer.
 CONNECT_SECONDS = 10
 #: So long a worker process of a cluster on this machine has to come up.
-START_SECONDS = 60
+START_SECONDS = 120
 #: So long a worker may take to tell Prefect's server of its last buckets.
 TELL_SECONDS = 10
 
@@ -98,8 +98,11 @@ def _started(wanted: configuration.Engine) -> Iterator[tuple[str, "Security"]]:
 
     # whoever reaches a port of Dask can run code: other users of this machine reach it, but have no certificate
     security = Security.temporary()
-    # Dask would leave its variables in our own environment
-    with ExitStack() as stack, dask.config.set({"distributed.nanny.pre-spawn-environ": {}}):
+    own = {
+        "distributed.nanny.pre-spawn-environ": {},  # they would stay in our own environment
+        "distributed.deploy.lost-worker-timeout": "1h",  # by itself it gives up one that takes 15 s to come back
+    }
+    with ExitStack() as stack, dask.config.set(own):
         try:
             cluster = LocalCluster(
                 n_workers=wanted.workers,
@@ -112,6 +115,7 @@ def _started(wanted: configuration.Engine) -> Iterator[tuple[str, "Security"]]:
                 dashboard_address="127.0.0.1:0",
                 scheduler_kwargs={"dashboard": False, "allowed_failures": wanted.retries},
                 env={"OMP_NUM_THREADS": "1"},
+                preload="import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)",  # we tell them when to stop
                 death_timeout=START_SECONDS,
             )
         except (RuntimeError, OSError) as error:
@@ -160,9 +164,10 @@ def _connected(address: str, security: "Security | None" = None) -> Iterator[Clu
             return
         try:
             yield Cluster(address, client, partial(_send_task, runner, server))
-        finally:
-            with suppress(OSError):
-                client.run(_told, on_error="ignore")
+        except Exception:
+            _hear_out(client)
+            raise
+        _hear_out(client)
 
 
 def _client(
@@ -228,11 +233,15 @@ def _send_task(
     return future.wrapped_future, lambda: future.result()
 
 
-async def _told() -> None:
-    """Wait until a worker has told Prefect's server all that it has to tell."""
+def _hear_out(client: "Client") -> None:
+    """Wait until the workers have told Prefect's server all: the next run may have another, and this one's be gone."""
+    with suppress(OSError):
+        client.run(_tell, on_error="ignore")
+
+
+async def _tell() -> None:
     from prefect.events.worker import EventsWorker
 
-    # the next run may have another server, and this one's may be gone
     await asyncio.to_thread(EventsWorker.drain_all, TELL_SECONDS)
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from features.errors import SettingsError
+from features.passes import SnapshotParts
 from features.snapshots import ELIGIBLE, Progress, silent
 from models import reasons as why
 from models.horizons import PROBABILITIES
 from pipelines.intake import Intake
-from pipelines.score import champion_of, score_day, sentence
+from pipelines.score import champion_of, score_parts, snapshots_of
+from pipelines.scoring import sentence, with_columns
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,14 @@ def explain(intake: Intake, customer_id: str, *, progress: Progress = silent) ->
         If no such customer had an order by then.
     """
     champion = champion_of(intake.request.out)
-    day = score_day(intake, champion, progress=progress)
-    found = day.snapshots[day.snapshots["customer_id"] == customer_id]
+    with snapshots_of(intake, champion.model, progress=progress) as parts:
+        day = score_parts(intake, champion.model, parts, progress=progress)
+        found = _snapshot(parts, customer_id)
+        medians = parts.medians(intake.as_of)
     if found.empty or not day.scores.loc[day.scores["customer_id"] == customer_id, "history"].ne("none").any():
         raise SettingsError(
             f"customer {customer_id!r} has no order known before {intake.as_of}. "
-            f"Known are for example {sorted(day.snapshots['customer_id'])[:3]}; give one of them, or a later --as-of."
+            f"Known are for example {day.scores['customer_id'].tolist()[:3]}; give one of them, or a later --as-of."
         )
     score = day.scores[day.scores["customer_id"] == customer_id].set_index("customer_id").iloc[0]
     eligible = day.scores[day.scores["cohort"] == ELIGIBLE]
@@ -69,15 +73,26 @@ def explain(intake: Intake, customer_id: str, *, progress: Progress = silent) ->
     if score["cohort"] == ELIGIBLE:
         place = 1 + int((eligible["churn_probability"] > score["churn_probability"]).sum())
         every = len({why.concept_of(name) for name in (*champion.model.boosting.columns, why.RHYTHM)})
-        told = why.reasons(champion.model, found, count=every, peers=day.snapshots)
+        known = with_columns(found, champion.model)
+        told = why.reasons(champion.model, known, count=every, peers=medians)
         told = told[told["feature"] != why.OTHER]
     facts = found.iloc[0]
-    row = facts.drop(["customer_id", "as_of", "segment", "cohort"]).to_dict()
+    row = facts.drop(["customer_id", "as_of", "cohort"]).to_dict()
     currency = intake.settings.project.currency
     words = [sentence(reason, row, intake.as_of, currency) for reason in told.to_dict("records")]
     told = told.assign(text=words).sort_values("contribution", key=lambda c: -c.abs(), ignore_index=True)
     orders, name = _orders_and_name(intake, customer_id)
     return Story(score, facts, told, place, len(eligible), orders, champion.version, name)
+
+
+def _snapshot(parts: SnapshotParts, customer_id: str) -> pd.DataFrame:
+    """The customer's row, or none."""
+    for bucket in range(parts.events.buckets):
+        frame = parts.frame(bucket)
+        found = frame[frame["customer_id"] == customer_id]
+        if len(found):
+            return found.reset_index(drop=True)
+    return frame.iloc[:0]
 
 
 def _orders_and_name(intake: Intake, customer_id: str) -> tuple[pd.DataFrame, str]:

@@ -108,6 +108,19 @@ class Company:
         """Clean events of the company, or of other data, to be scored at a date."""
         return take_in(Request(str(data or self.data), out, as_of, self.data / "kizashi.toml"))
 
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table as it stands in its file."""
+        return {file.stem: pd.read_parquet(file) for file in sorted(self.data.glob("*.parquet"))}
+
+    def changed(self, folder: Path, **tables: pd.DataFrame) -> Path:
+        """A folder with the company's data and settings in which some tables say something else."""
+        for name, table in tables.items():
+            written(table, folder, name=name)
+        for file in self.data.glob("*.parquet"):
+            if file.stem not in tables:
+                shutil.copy(file, folder / file.name)
+        return folder
+
     def orders(self) -> pd.DataFrame:
         """The order lines as they stand in the file."""
         return pd.read_parquet(self.data / "transactions.parquet")
@@ -152,9 +165,9 @@ def regulars(until: date) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["customer_id", "order_id", "ordered_at", "amount"])
 
 
-def written(lines: pd.DataFrame, folder: Path, settings: str = SETTINGS) -> Path:
-    """A folder with these order lines and settings."""
+def written(lines: pd.DataFrame, folder: Path, settings: str = SETTINGS, name: str = "transactions") -> Path:
+    """A folder with these order lines, or rows of another table, and settings."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines.to_parquet(folder / "transactions.parquet", index=False)
+    lines.to_parquet(folder / f"{name}.parquet", index=False)
     (folder / "kizashi.toml").write_text(settings, encoding="utf-8")
     return folder

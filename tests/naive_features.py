@@ -178,7 +178,7 @@ def values(days: pd.DataFrame, found: dict[str, float]) -> dict[str, float]:
     held = large(days)
     large_before = between(held, 91, 180)["large"].sum()
     usual, share = found["revenue_90d_usual"], found["high_margin_share_90d_vs_usual"]
-    unchanged = float(abs(found["revenue_90d"] / usual - 1) <= 0.1) if usual > 0 else NAN
+    unchanged = float(abs(found["revenue_90d"] - usual) <= 0.1 * usual) if usual > 0 else NAN
     fast, slow = (naive_rhythm.faded(orders(days), "amount", half_life) for half_life in (60, 365))
     return {
         "revenue_prior_90d": prior,

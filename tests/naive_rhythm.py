@@ -120,18 +120,18 @@ def season(days: pd.DataFrame, found: dict[str, float], as_of: date) -> dict[str
 
 
 def strongest_months(days: pd.DataFrame) -> dict[str, float]:
-    """The share of each of two years that fell in the four of twelve parts of a year that were strongest in both."""
+    """The share of each of two years that fell in the four of twelve parts of a year that were strong in both."""
     rows = between(days, 1, 730)
     part = (rows["ago"] - 1) % 365 * 12 // 365
-    value = rows["amount"] + rows["returned"]
-    this, before = (value[rows["ago"].between(*reach)].groupby(part).sum() for reach in ((1, 365), (366, 730)))
-    both = pd.DataFrame({"this": this, "before": before}).reindex(sorted(set(part))).fillna(0.0)
-    both["order"] = -(both["this"] + both["before"]).round(4)
-    strongest = both.sort_values("order", kind="stable").head(4)
-    return {
-        "season_revenue_share_365d": over(strongest["this"].sum(), round(both["this"].sum(), 4)),
-        "season_revenue_share_prior_365d": over(strongest["before"].sum(), round(both["before"].sum(), 4)),
-    }
+    value = ((rows["amount"] + rows["returned"]) * 100).round() / 100
+    years = [value[rows["ago"].between(*reach)].groupby(part).sum().round(2) for reach in ((1, 365), (366, 730))]
+    names = ("season_revenue_share_365d", "season_revenue_share_prior_365d")
+    if not all(year.sum() > 0 for year in years):
+        return dict.fromkeys(names, NAN)
+    shares = [(year / year.sum()).reindex(range(12), fill_value=0.0) for year in years]
+    again = sorted(range(12), key=lambda month: (-min(share[month] for share in shares), month))[:4]
+    season = [month for month in again if min(share[month] for share in shares) > 0]
+    return {name: share[season].sum() for name, share in zip(names, shares, strict=True)}
 
 
 def open_season(ordered: pd.DataFrame, as_of: date) -> dict[str, float]:

@@ -215,7 +215,7 @@ def test_a_manifest_that_is_torn_or_of_another_format_is_refused(tmp_path, text)
 
 def test_a_bucket_file_that_is_gone_is_noticed_before_anything_is_computed(tmp_path):
     events = events_of(tmp_path, buckets=2)
-    (events.folder / "transactions" / "bucket=1" / "part-0.parquet").unlink()
+    (events.folder / next(file for file in events.files(1) if file.startswith("transactions"))).unlink()
     with pytest.raises(SourceError, match=r"part-0.parquet: missing"):
         read_events(events.folder)
 
@@ -225,3 +225,35 @@ def test_the_manifest_carries_the_report_of_the_ingest(tmp_path):
     manifest = json.loads((events.folder / "manifest.json").read_text())
     assert manifest["tables"]["transactions"]["rows_in"] == 5
     assert manifest["fingerprint"] == events.fingerprint
+
+
+def test_a_bucket_names_the_files_that_it_is_read_from(tmp_path):
+    events = events_of(tmp_path, buckets=2)
+    written = {str(path.relative_to(events.folder)) for path in events.folder.glob("*/bucket=*/*.parquet")}
+    assert {file for bucket in range(2) for file in events.files(bucket)} == written
+    assert all(file.startswith(("absences/", "customers/", "transactions/")) for file in written)
+    assert {file for file in events.files(0)} & {file for file in events.files(1)} == {
+        "absences/bucket=0/part-0.parquet"
+    }
+
+
+def test_what_the_manifest_does_not_name_is_not_read(tmp_path):
+    events = events_of(tmp_path, buckets=2)
+    before = [rows(events, bucket, "FROM transactions ORDER BY ALL") for bucket in range(2)]
+    for file in events.files(1):
+        part = events.folder / file
+        part.with_name("part-1.parquet").write_bytes(part.read_bytes())
+    assert read_events(events.folder) == events
+    assert [rows(events, bucket, "FROM transactions ORDER BY ALL") for bucket in range(2)] == before
+
+
+def test_a_bucket_without_rows_has_no_file_and_every_column(tmp_path):
+    events = events_of(tmp_path, buckets=50)
+    empty = next(bucket for bucket in range(50) if not any("customers" in file for file in events.files(bucket)))
+    assert rows(events, empty, "FROM customers") == []
+    assert "segment" in [name for name, *_ in rows(events, empty, "DESCRIBE customers")]
+
+
+def test_the_rows_of_every_table_are_counted(tmp_path):
+    events = events_of(tmp_path, buckets=3)
+    assert events.sizes == {"customers": 4, "transactions": 5, "absences": 1}

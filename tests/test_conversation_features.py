@@ -234,7 +234,13 @@ def test_each_text_that_a_cutoff_sees_is_marked_once_in_whatever_pieces(monkeypa
     assert whole["deferral"].sum() == 3
 
 
-def test_without_texts_nothing_is_read_and_no_tokenizer_loaded():
+def test_our_own_words_are_not_even_read():
+    said = talks((10, "email outbound Maybe next time."), (12, f"email inbound {NEUTRAL}"), columns="channel direction")
+    with laid_out(lines(ORDERED), interactions=said) as con:
+        assert marked(con, [AS_OF])["text"].tolist() == [NEUTRAL]
+
+
+def test_without_texts_there_are_no_marks():
     told = talks((10, "-"))
     with laid_out(lines(ORDERED), interactions=told) as con:
         assert marked(con, [AS_OF]).empty

@@ -216,6 +216,7 @@ def test_fe_19_one_of_four_meetings_attended_instead_of_all_four():
         (20, "true false"),
         (10, "true -"),
         (9, "false -"),
+        (8, "false true"),
     ]
     row = features(log("invited attended", *before, *recent))
     assert row["attended_share_90d"] == 0.25
@@ -287,16 +288,25 @@ def test_dm_18_a_contact_has_the_role_that_the_person_held_on_the_day_as_known_a
     A           p1         executive  {day(49)}   -           {day(20)}
     A           p2         user       -           -           {day(5)}
     B           p3         purchasing -           -           {day(300)}
+    A           p4         executive  {day(300)}  -           {day(300)}
+    A           p4         user       {day(100)}  -           {day(100)}
     """
     written = log(
-        "contact_id role", (60, "p1 -"), (50, "p1 -"), (40, "p1 -"), (30, "p2 -"), (29, "p2 executive"), (28, "p3 -")
+        "contact_id role",
+        (60, "p1 -"),
+        (50, "p1 -"),
+        (40, "p1 -"),
+        (30, "p2 -"),
+        (29, "p2 executive"),
+        (28, "p3 -"),
+        (27, "p4 -"),
     )
     row = features(written, contacts=people)
     shown = ["technical", "executive", "user", "purchasing", "unknown_role"]
-    assert row[[f"{role}_interactions_90d" for role in shown]].tolist() == [2, 2, 1, 0, 1]
+    assert row[[f"{role}_interactions_90d" for role in shown]].tolist() == [2, 2, 2, 0, 1]
     then = features(written, contacts=people, as_of=AS_OF - timedelta(days=25))
-    assert then[[f"{role}_interactions_90d" for role in shown]].tolist() == [2, 1, 0, 0, 3]
-    assert row["people_in_touch_90d"] == 3
+    assert then[[f"{role}_interactions_90d" for role in shown]].tolist() == [2, 1, 1, 0, 3]
+    assert row["people_in_touch_90d"] == 4
 
 
 def test_dm_18_while_no_role_is_known_the_count_of_none_is():

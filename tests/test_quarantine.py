@@ -169,57 +169,6 @@ def test_a_row_with_two_problems_is_quarantined_once(tmp_path):
     assert len(quarantined(tmp_path, "transactions")) == 1
 
 
-# --- duplicates ---------------------------------------------------------------------------------------------
-
-
-def test_rows_equal_in_every_column_are_duplicates_and_the_first_stays(tmp_path):
-    again = "A,1,2024-01-10,100\n"
-    report = take_in(tmp_path, {"transactions": ORDERS + again + "A,1,2024-01-10,100.00\n" + again})
-    table = report.table("transactions")
-    assert (table.rows_in, table.clean, table.quarantined, table.duplicates) == (5, 3, 0, 2)
-
-
-def test_a_file_that_numbers_its_rows_has_no_duplicates(tmp_path):
-    lines = "customer_id,order_id,ordered_at,amount,row_no\nA,1,2024-01-10,100,1\nA,1,2024-01-10,100,2\n"
-    assert take_in(tmp_path, {"transactions": lines}).table("transactions").duplicates == 0
-
-
-def test_a_bad_row_that_stands_twice_is_one_bad_row_and_one_duplicate(tmp_path):
-    bad = "A,1,never,100\n"
-    table = take_in(tmp_path, {"transactions": ORDERS + bad + bad}).table("transactions")
-    assert (table.clean, table.quarantined, table.duplicates) == (2, 1, 1)
-
-
-def test_of_rows_with_the_same_key_the_first_sound_one_stays(tmp_path):
-    quotes = """customer_id,quote_id,quoted_at,amount
-A,q1,2024-01-01,x
-A,q1,2024-01-02,1
-A,q1,2024-01-02,1
-B,q1,2024-01-03,2
-A,q2,2024-01-03,2
-"""
-    report = take_in(tmp_path, {"quotes": quotes})
-    table = report.table("quotes")
-    assert (table.rows_in, table.clean, table.quarantined, table.duplicates) == (5, 2, 2, 1)
-    assert quarantined(tmp_path, "quotes") == [
-        (1, "amount", "x", "not a number"),
-        (4, "quote_id", "q1", "the key stands already in row 2"),
-    ]
-    assert clean(report, "SELECT quote_id, amount FROM quotes ORDER BY 1") == [("q1", 1), ("q2", 2)]
-
-
-def test_a_person_may_stand_twice_with_other_times_but_not_with_the_same(tmp_path):
-    contacts = """customer_id,contact_id,title,valid_from
-A,p1,buyer,2020-01-01
-A,p1,head,2023-01-01
-A,p1,chief,2023-01-01
-A,p2,buyer,
-A,p2,head,
-"""
-    report = take_in(tmp_path, {"contacts": contacts})
-    assert kinds(report, "contacts") == {("duplicate_key", "customer_id, contact_id, valid_from"): (3, 5)}
-
-
 # --- the two clocks -----------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from models.calibration import Affine
 from models.churn_model import ChurnModel
 from models.classifiers import LOGISTIC_COLUMNS
 from models.horizons import curve, probability_frame
-from models.reasons import OTHER, RHYTHM, RHYTHM_CONCEPT, TOLD_THROUGH, concept_of, contributions, reasons
+from models.reasons import OTHER, RHYTHM, RHYTHM_CONCEPT, TOLD_THROUGH, concept_of, contributions, peer_values, reasons
 
 PLAIN = (Affine(),) * 4
 CALIBRATED = (
@@ -37,7 +37,7 @@ def champion(weights: tuple[float, float, float] = (0.5, 0.25, 0.25), calibratio
 @cache
 def told(count: int = 5) -> pd.DataFrame:
     """The reasons of the whole cohort. Not to be changed in place."""
-    return reasons(champion(), latest_cohort(), count=count, peers=latest())
+    return reasons(champion(), latest_cohort(), count=count, peers=peer_values(latest()))
 
 
 def margin_of(model: ChurnModel, frame: pd.DataFrame) -> pd.Series:
@@ -99,7 +99,7 @@ def test_a_customer_like_the_base_has_no_points_to_share_out():
     model = champion((0.0, 0.0, 1.0), PLAIN)
     frame = latest_cohort().head(3)
     model = replace(model, reference=tuple(model.rhythm.margins(frame.head(1))[0]))
-    table = reasons(model, frame, count=2, peers=latest())
+    table = reasons(model, frame, count=2, peers=peer_values(latest()))
     first = table[table["customer_id"] == frame["customer_id"].iloc[0]]
     assert np.isfinite(table["contribution_points"]).all()
     np.testing.assert_allclose(first["contribution_points"], 0, atol=1e-12)
@@ -146,7 +146,7 @@ def test_logistic_regression_alone_is_explained_by_its_lines():
 
 def test_the_label_free_model_alone_has_one_reason():
     model = champion((0.0, 0.0, 1.0), CALIBRATED)
-    table = reasons(model, latest_cohort(), count=1, peers=latest())
+    table = reasons(model, latest_cohort(), count=1, peers=peer_values(latest()))
     assert set(table["concept"]) == {RHYTHM_CONCEPT, OTHER}
     np.testing.assert_allclose(table.loc[table["concept"] == OTHER, "contribution"], 0, atol=1e-12)
 
@@ -178,7 +178,7 @@ def test_each_customer_has_that_many_concepts_and_the_rest_last(count):
 
 
 def test_more_concepts_than_there_are_leave_nothing_to_other():
-    table = reasons(champion(), latest_cohort().head(5), count=500, peers=latest())
+    table = reasons(champion(), latest_cohort().head(5), count=500, peers=peer_values(latest()))
     concepts = {concept_of(name) for name in contributions(champion(), latest_cohort()).values.columns}
     assert set(table["concept"]) == concepts | {OTHER}
     assert (table.loc[table["concept"] == OTHER, "contribution"] == 0).all()
@@ -236,7 +236,7 @@ def test_a_reason_carries_the_value_the_own_usual_and_the_median_of_the_eligible
 
 def test_a_customer_is_explained_alike_alone_and_in_the_cohort():
     one = latest_cohort().iloc[[123]]
-    alone = reasons(champion(), one, count=5, peers=latest())
+    alone = reasons(champion(), one, count=5, peers=peer_values(latest()))
     among = told()[told()["customer_id"] == one["customer_id"].iloc[0]].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, among, rtol=0, atol=1e-12)
 
@@ -247,6 +247,6 @@ def test_every_concept_that_is_always_told_through_one_feature_owns_that_feature
 
 
 def test_nobody_to_explain_gives_no_reasons():
-    table = reasons(champion(), latest_cohort().head(0), count=3, peers=latest())
+    table = reasons(champion(), latest_cohort().head(0), count=3, peers=peer_values(latest()))
     assert table.empty
     assert list(table.columns) == list(told().columns)

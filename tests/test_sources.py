@@ -38,13 +38,13 @@ def clean(report, query="SELECT customer_id, order_id, ordered_at, amount FROM t
 
 def written(folder: Path, content: str | bytes, name="transactions.csv") -> Path:
     data = folder / "data"
-    data.mkdir(exist_ok=True)
+    (data / name).parent.mkdir(parents=True, exist_ok=True)
     (data / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     return data
 
 
 def parquet(path: Path, query: str) -> Path:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     duckdb.connect().execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
     return path
 

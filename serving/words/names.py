@@ -57,6 +57,7 @@ CONCEPTS: dict[str, str] = {
     "price": text("Prices"),
     "delivery": text("Deliveries"),
     "trials": text("Trial orders"),
+    "signs": text("Signs taken together"),
 }
 DIMENSIONS: dict[str, str] = {
     "transaction": text("Orders"),

@@ -1,0 +1,139 @@
+"""Snapshots on disk, one file per bucket: for more customers than memory holds, and for workers on other machines.
+
+The first pass over a bucket writes its snapshots; the levels of segments are read from all those files; the second
+pass writes each bucket's finished snapshots. Whoever comes next - scoring, labels, an export - maps over the files. The
+folder must be one that every worker sees.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from features import peers
+from features.buckets import Events
+from features.engines import ONE_BY_ONE, Engine, map_buckets
+from features.options import Value, resolved
+from features.own import installed
+from features.snapshots import Cohort, Plan, Progress, SnapshotTable, Window, all_starts, finish, silent
+from features.sql import path_sql, quiet_connection
+
+#: Columns whose medians are taken at once: DuckDB keeps all values of each.
+MEDIANS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class SnapshotParts:
+    """Finished snapshots of all customers at some dates, by bucket.
+
+    Attributes
+    ----------
+    folder
+        Where they lie.
+    events
+        The clean events that they were made of.
+    """
+
+    folder: Path
+    events: Events
+
+    def frame(self, bucket: int) -> pd.DataFrame:
+        """The snapshots of one bucket, as :attr:`features.snapshots.SnapshotTable.frame`."""
+        return _read(self.folder / f"snapshots-{bucket}.parquet")
+
+    def table(self, bucket: int) -> SnapshotTable:
+        """The snapshots of one bucket with its order days, so that outcomes can be read."""
+        days = pd.read_parquet(self.folder / f"days-{bucket}.parquet").astype({"customer_id": "str"})
+        return SnapshotTable(self.frame(bucket), days, self.events.data_end)
+
+    def medians(self, as_of: date) -> pd.Series:
+        """Median of every feature over the eligible customers of a date: the peer values of reasons."""
+        files = path_sql(self.folder, "snapshots-*.parquet")
+        with quiet_connection() as con:
+            described = con.execute(f"DESCRIBE SELECT * FROM read_parquet({files})").fetchall()
+            names = [str(row[0]) for row in described if row[1] == "DOUBLE"]
+            found: dict[str, float] = {}
+            for start in range(0, len(names), MEDIANS_AT_ONCE):
+                some = names[start : start + MEDIANS_AT_ONCE]
+                listed = ", ".join(f"median({name}) AS {name}" for name in some)
+                rows = f"read_parquet({files}) WHERE cohort = 'eligible' AND as_of = DATE '{as_of.isoformat()}'"
+                values = con.execute(f"SELECT {listed} FROM {rows}").fetchall()[0]
+                found |= {
+                    name: float("nan") if value is None else value for name, value in zip(some, values, strict=True)
+                }
+        return pd.Series(found, dtype="float64")
+
+
+def take_parts(
+    events: Events,
+    as_ofs: Sequence[date],
+    folder: Path,
+    *,
+    cohort: Cohort,
+    window: Window,
+    options: Mapping[str, object] | None = None,
+    engine: Engine = ONE_BY_ONE,
+    progress: Progress = silent,
+) -> SnapshotParts:
+    """The same snapshots as :func:`features.snapshots.take`, written bucket by bucket; memory holds one at a time.
+
+    Parameters
+    ----------
+    folder
+        An empty folder that every worker of the engine sees.
+    """
+    values = resolved(options or {})
+    progress("when each source begins", 0.0)
+    watched = progress if engine is ONE_BY_ONE else silent
+    plan = Plan(tuple(as_ofs), cohort, all_starts(events, engine), values, installed(), watched)
+    map_buckets(_First(plan, folder), events, engine, "features")
+    progress("comparing customers with their peers", 0.9)
+    read = ", ".join(["as_of", "segment", "cohort", *peers.needed(events.columns)])
+    with quiet_connection() as con:
+        rows = f"SELECT {read} FROM read_parquet({path_sql(folder, 'first-*.parquet')})"
+        levels = peers.market_levels(rows, con, events.columns)
+    map_buckets(_Second(folder, levels, window, values), events, engine, "peers")
+    return SnapshotParts(folder, events)
+
+
+@dataclass(frozen=True)
+class _First:
+    """Write the first pass of a bucket."""
+
+    plan: Plan
+    folder: Path
+
+    def __call__(self, events: Events, bucket: int) -> None:
+        frame, days = self.plan(events, bucket)
+        _write(frame, self.folder / f"first-{bucket}.parquet")
+        _write(days, self.folder / f"days-{bucket}.parquet")
+
+
+@dataclass(frozen=True)
+class _Second:
+    """Finish the snapshots of a bucket; doing it again gives the same file."""
+
+    folder: Path
+    levels: pd.DataFrame
+    window: Window
+    options: Mapping[str, Value]
+
+    def __call__(self, events: Events, bucket: int) -> None:
+        first = _read(self.folder / f"first-{bucket}.parquet")
+        frame = finish(first, self.levels, self.window, events.columns, self.options)
+        _write(frame, self.folder / f"snapshots-{bucket}.parquet")
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    """Write aside first, then rename: a worker that dies leaves no half file."""
+    aside = path.with_name(f".{path.name}")
+    frame.to_parquet(aside, index=False)
+    aside.replace(path)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    frame = pd.read_parquet(path)
+    strings = {name: "str" for name in ("customer_id", "segment", "cohort", "rhythm_class") if name in frame}
+    return frame.astype({**strings, "as_of": "datetime64[s]"})

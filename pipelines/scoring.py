@@ -1,0 +1,174 @@
+"""One bucket of customers scored: probabilities, reasons and their sentences, from finished snapshots alone.
+
+Everything here needs one bucket and what was learnt of all of them before (the model, the peers' medians), so that it
+runs wherever the bucket does. What compares customers, the room of the levels, is left to the daily run.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from features.buckets import Events
+from features.own import OwnFile, install
+from features.passes import SnapshotParts
+from features.registry import REGISTRY
+from features.snapshots import ELIGIBLE, funnel
+from models import reasons as why
+from models.churn_model import ChurnModel
+from models.horizons import PROBABILITIES, curve, probability_frame
+from models.levels import queue_of
+from serving.records import SCORE_COLUMNS
+from serving.wording import ReasonFacts, reason_text, rest_text
+
+ENOUGH_ORDER_DAYS = 3
+
+
+@dataclass(frozen=True)
+class BucketScores:
+    """What one bucket gives.
+
+    Attributes
+    ----------
+    scores
+        Columns of :mod:`serving.records` and ``queue``; levels are still ``none``.
+    reasons
+        As they leave the system, with their sentences.
+    funnel
+        The cohort's funnel of these customers.
+    known
+        Per feature of the model: of how many eligible customers it is known.
+    digest
+        Sum of the digests of all snapshots: the same whatever the order of rows and buckets.
+    """
+
+    scores: pd.DataFrame
+    reasons: pd.DataFrame
+    funnel: pd.DataFrame
+    known: pd.Series
+    digest: int
+
+
+@dataclass(frozen=True)
+class ScoreBucket:
+    """The scoring of one bucket, in a form that another process can be handed."""
+
+    model: ChurnModel
+    parts: SnapshotParts
+    medians: pd.Series = field(repr=False)
+    as_of: date
+    count: int
+    currency: str
+    own: tuple[OwnFile, ...] = ()
+
+    def __call__(self, events: Events, bucket: int) -> BucketScores:
+        """Score one bucket."""
+        install(self.own)
+        model = self.model
+        snapshots = with_columns(self.parts.frame(bucket), model)
+        here = snapshots[snapshots["cohort"] == ELIGIBLE]
+        scored = model.probabilities(here)
+        split = why.contributions(model, here)
+        told = why.reasons(model, here, count=self.count, peers=self.medians, split=split)
+        inside = _rows(here, scored.assign(base_margin=split.base, level="none", queue=queue_of(here)))
+        outside, told_outside = _outside_cohort(model, snapshots)
+        scores = pd.concat([inside, outside, _without_orders(events, bucket, snapshots)], ignore_index=True)
+        told = pd.concat([told, told_outside], ignore_index=True)
+        known = here[list(model.boosting.columns)].notna().sum()
+        words = _sentences(told, snapshots, self.as_of, self.currency)
+        return BucketScores(scores, told.assign(text=words), funnel(snapshots), known, digest_of(snapshots))
+
+
+def digest_of(frame: pd.DataFrame) -> int:
+    """Sum of the rows' digests, below 2 to the 64."""
+    named = pd.util.hash_pandas_object(pd.Series(sorted(frame.columns)), index=False).to_numpy()
+    rows = pd.util.hash_pandas_object(frame[sorted(frame.columns)], index=False).to_numpy()
+    return (int(rows.sum(dtype="uint64")) + int(named.sum(dtype="uint64")) * len(rows)) % 2**64
+
+
+def with_columns(snapshots: pd.DataFrame, model: ChurnModel) -> pd.DataFrame:
+    """The snapshots with a column for every feature that the model reads: unknown where its source is not there."""
+    read = [REGISTRY[name] for name in model.boosting.columns]
+    wanted = dict.fromkeys([*(one.name for one in read), *(one.usual for one in read if one.usual)])
+    absent = [name for name in wanted if name not in snapshots]
+    return pd.concat([snapshots, pd.DataFrame(np.nan, index=snapshots.index, columns=absent)], axis=1)
+
+
+def _outside_cohort(model: ChurnModel, snapshots: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores of the others with an order, by the label-free model alone: it needs no habit. They get no level."""
+    here = snapshots[(snapshots["cohort"] != ELIGIBLE) & (snapshots["order_days_ever"] >= 1)]
+    window = here["churn_window_days"]
+    scored = probability_frame(model.rhythm.margins(here), window).assign(level="none")
+    _, base = curve(np.broadcast_to(np.array(model.reference), (len(here), len(PROBABILITIES))), window)
+    contribution = scored["margin"].to_numpy() - base
+    told = pd.DataFrame(
+        {
+            "customer_id": here["customer_id"].to_numpy(),
+            "as_of": here["as_of"].to_numpy(),
+            "position": 1,
+            "concept": why.RHYTHM_CONCEPT,
+            "feature": why.RHYTHM,
+            "dimension": "transaction",
+            "value": scored["churn_probability"].to_numpy(),
+            "usual_value": np.nan,
+            "peer_value": np.nan,
+            "contribution": contribution,
+            "contribution_points": special.expit(base + contribution) - special.expit(base),
+        }
+    )
+    return _rows(here, scored.assign(base_margin=base)), told
+
+
+def _rows(here: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
+    """Scores with what the output table says besides."""
+    value = here["revenue_365d"].clip(lower=0)
+    return scored.assign(
+        customer_id=here["customer_id"],
+        churn_window_days=here["churn_window_days"],
+        cohort=here["cohort"],
+        history=np.where(here["order_days_ever"] >= ENOUGH_ORDER_DAYS, "enough", "short"),
+        value_at_risk=value,
+        expected_loss=value * scored["churn_probability"],
+    )
+
+
+def _without_orders(events: Events, bucket: int, snapshots: pd.DataFrame) -> pd.DataFrame:
+    """Customers that are known but never ordered: they have a row that says so, and no probability."""
+    known = set(snapshots.loc[snapshots["order_days_ever"] < 1, "customer_id"])
+    if "customers" in events.columns:
+        with events.connect(bucket) as con:
+            known |= {row[0] for row in con.execute("SELECT customer_id FROM customers").fetchall()}
+        known -= set(snapshots.loc[snapshots["order_days_ever"] >= 1, "customer_id"])
+    blank = pd.DataFrame({"customer_id": sorted(known)}).reindex(columns=list(SCORE_COLUMNS))
+    numbers = [name for name in SCORE_COLUMNS if name not in ("customer_id", "level", "cohort", "history")]
+    blank = blank.astype(dict.fromkeys(numbers, "float64"))
+    return blank.assign(level="none", cohort="no_order", history="none")
+
+
+def _sentences(told: pd.DataFrame, snapshots: pd.DataFrame, as_of: date, currency: str) -> list[str]:
+    facts = snapshots.drop(columns=["as_of", "cohort"])
+    rows = {row["customer_id"]: row for row in facts[facts["customer_id"].isin(told["customer_id"])].to_dict("records")}
+    return [sentence(reason, rows[reason["customer_id"]], as_of, currency) for reason in told.to_dict("records")]
+
+
+def sentence(reason: dict, facts: dict, as_of: date, currency: str) -> str:
+    """One reason as an English sentence."""
+    if reason["feature"] == why.OTHER:
+        return rest_text()
+    since = facts["days_since_last_order"]
+    return reason_text(
+        ReasonFacts(
+            feature=reason["feature"],
+            value=reason["value"],
+            usual=reason["usual_value"],
+            contribution=reason["contribution"],
+            window_days=facts["churn_window_days"],
+            currency=currency,
+            last_order_on=(pd.Timestamp(as_of) - pd.Timedelta(days=since)).date() if np.isfinite(since) else None,
+            cycle_days=facts["gap_median_days_ever"],
+            as_of=as_of,
+            facts={name: value for name, value in facts.items() if not isinstance(value, str)},
+        )
+    )
