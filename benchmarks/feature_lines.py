@@ -122,11 +122,14 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--lines-per-order", type=int, default=LINES_PER_ORDER, help="(%(default)s)")
     parser.add_argument("--buckets", type=int, help="by default one per million lines")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--written", action="store_true", help="the lines are there: only make the clean events")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--only-lines", action="store_true", help="do not make the clean events")
+    part.add_argument("--written", action="store_true", help="the lines are there: only make the clean events")
     arguments = parser.parse_args(given)
     if not arguments.written:
         write_lines(arguments.lines, arguments.out / "lines", lines_per_order=arguments.lines_per_order)
-    clean_events(arguments.out / "lines", arguments.out / "events", arguments.buckets)
+    if not arguments.only_lines:
+        clean_events(arguments.out / "lines", arguments.out / "events", arguments.buckets)
     return 0
 
 

@@ -112,21 +112,22 @@ def _day_columns() -> dict[str, str]:
     for name in ("90d", "365d"):
         columns[f"orders_per_order_day_{name}"] = _mean("orders", f"bought AND {spans[name]}")
         columns[f"return_days_{name}"] = _count(f"returned > 0 AND {spans[name]}")
-        columns[f"margin_{name}"] = (
-            f"CASE WHEN {_count(spans[name])} = 0 THEN 0 ELSE {_sum('margin', spans[name])} END"
-        )
+        columns[f"margin_{name}"] = f"CASE WHEN {_count(spans[name])} = 0 THEN 0 ELSE {_sum('margin', spans[name])} END"
     return columns | _season_columns(gross)
 
 
 def _season_columns(gross: str) -> dict[str, str]:
     first, year = "max(CASE WHEN bought THEN ago END)", f"nullif({_sum(gross, 'ago <= 365')}, 0)"
     ahead = "ago BETWEEN 276 AND 365"
-    quarters = ", ".join(f"coalesce({_sum(gross, f'ago BETWEEN {low} AND {low + 90}')}, 0)" for low in (1, 92, 183, 274))
+    quarters = ", ".join(
+        f"coalesce({_sum(gross, f'ago BETWEEN {low} AND {low + 90}')}, 0)" for low in (1, 92, 183, 274)
+    )
     return {
         "order_days_next_90d_last_year": f"CASE WHEN {first} > 275 THEN {_count(f'bought AND {ahead}')} END",
         "order_days_same_90d_last_year": f"CASE WHEN {first} > 365 "
         f"THEN {_count('bought AND ago BETWEEN 366 AND 455')} END",
-        "revenue_next_90d_last_year_share": f"CASE WHEN {first} > 275 THEN coalesce({_sum(gross, ahead)}, 0) / {year} END",
+        "revenue_next_90d_last_year_share": f"CASE WHEN {first} > 275 "
+        f"THEN coalesce({_sum(gross, ahead)}, 0) / {year} END",
         "busiest_quarter_share_365d": f"greatest({quarters}) / nullif({_sum(gross, 'ago <= 364')}, 0)",
     }
 
@@ -134,8 +135,9 @@ def _season_columns(gross: str) -> dict[str, str]:
 _GAPS = """
 SELECT as_of, customer_id, avg(gap) AS gap_mean_days_ever, median(gap) AS gap_median_days_ever,
        quantile_cont(gap, 0.9) AS gap_q90_days_ever, max(gap) AS gap_max_days_ever,
-       CASE WHEN count(*) > 1 THEN sqrt(greatest(0, sum(gap * gap) - sum(gap) * sum(gap) / count(*)) / (count(*) - 1)) END
-       AS gap_sd_days_ever, avg(ln(gap)) AS gap_log_mean_ever, max(CASE WHEN place = 1 THEN gap END) AS last_gap_days,
+       CASE WHEN count(*) > 1
+            THEN sqrt(greatest(0, sum(gap * gap) - sum(gap) * sum(gap) / count(*)) / (count(*) - 1)) END AS gap_sd_days_ever,
+       avg(ln(gap)) AS gap_log_mean_ever, max(CASE WHEN place = 1 THEN gap END) AS last_gap_days,
        avg(CASE WHEN place <= 3 THEN gap END) AS last_3_gaps_mean_days,
        avg(CASE WHEN place > 3 THEN gap END) AS gap_before_last_3_mean_days
 FROM (
@@ -159,7 +161,8 @@ WITH bought AS (
     SELECT as_of, customer_id, {thing}, {quarters}, min(CASE WHEN amount > 0 THEN ago END) AS last,
            max(CASE WHEN amount > 0 THEN ago END) AS first, min(CASE WHEN {before} THEN ago END) AS newest_before,
            max(CASE WHEN {before} THEN ago END) AS oldest_before,
-           coalesce({_sum("amount", "ago <= 365")}, 0) AS earned, coalesce({_sum("amount", _BEFORE)}, 0) AS earned_before,
+           coalesce({_sum("amount", "ago <= 365")}, 0) AS earned,
+           coalesce({_sum("amount", _BEFORE)}, 0) AS earned_before,
            list(ago) FILTER (amount > 0) AS agos, {further}
     FROM bought GROUP BY as_of, customer_id, {thing}
 ), timed AS (
@@ -255,7 +258,10 @@ def _against(name: str, added: str) -> str:
 
 def derived_columns() -> dict[str, str]:
     """Arithmetic over the aggregates; each may name those before it."""
-    since, spread = "days_since_last_order", "CASE WHEN gap_sd_days_ever IS NOT NULL THEN greatest(gap_sd_days_ever, {}) END"
+    since, spread = (
+        "days_since_last_order",
+        "CASE WHEN gap_sd_days_ever IS NOT NULL THEN greatest(gap_sd_days_ever, {}) END",
+    )
     return _baselines() | {
         "order_days_90d_vs_prior_90d": "(order_days_90d + 1) / (order_days_prior_90d + 1)",
         "order_days_per_90d_ever": "CASE WHEN order_days_ever > 0 "
@@ -282,7 +288,8 @@ def derived_columns() -> dict[str, str]:
         "volume_effect_90d": "revenue_90d - revenue_90d_usual - price_effect_90d",
         "product_lines_90d_vs_usual": "(product_lines_90d + 1) / (product_lines_90d_usual + 1)",
         "product_lines_90d_change": "product_lines_90d / nullif(product_lines_90d_usual, 0) - 1",
-        "product_line_concentration_90d_vs_usual": "product_line_concentration_90d - product_line_concentration_90d_usual",
+        "product_line_concentration_90d_vs_usual": "product_line_concentration_90d "
+        "- product_line_concentration_90d_usual",
     }
 
 

@@ -4,6 +4,8 @@ What a bucket gives is written to a Parquet file and dropped, so the memory that
 """
 
 import argparse
+import json
+import resource
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -13,6 +15,8 @@ from features.buckets import Events, read_events
 from features.sql import path_sql, quiet_connection
 
 END = date(2025, 1, 1)
+#: What the listed features aggregate.
+RELATIONS = ("order_days", "gaps", "products", "product_lines")
 
 
 def cutoffs_of(number: int) -> list[date]:
@@ -97,6 +101,29 @@ def by_pandas(events: Events, as_ofs: Sequence[date], out: Path) -> None:
     found.to_parquet(out / "0000.parquet", index=False)
 
 
+def by_relation(events: Events, as_ofs: Sequence[date], out: Path) -> None:
+    """CPU seconds of the product by what it aggregates: writes ``relations.json`` instead of features."""
+    from benchmarks.feature_rivals import names
+    from features import building, cutoffs
+    from features.registry import REGISTRY, available
+
+    available(events.columns)  # registers the features
+    seconds: dict[str, float] = {}
+
+    def timed(step: str, work: Callable[[], object]) -> None:
+        before = _cpu_seconds()
+        work()
+        seconds[step] = seconds.get(step, 0.0) + _cpu_seconds() - before
+
+    for bucket in range(events.buckets):
+        with events.connect(bucket) as con:
+            timed("laid out once", lambda con=con: cutoffs.lay_out_time(con))
+            for over in RELATIONS:
+                only = [name for name in names() if REGISTRY[name].over == over]
+                timed(over, lambda con=con, only=only: building.build(con, as_ofs, events.columns, only=only))
+    (out / "relations.json").write_text(json.dumps(seconds), encoding="utf-8")
+
+
 def _files(events: Events, buckets: Sequence[int]) -> list[str]:
     names = [name for bucket in buckets for name in events.files(bucket) if name.startswith("transactions/")]
     return [path_sql(Path(str(events.folder)) / name) for name in names]
@@ -104,14 +131,16 @@ def _files(events: Events, buckets: Sequence[int]) -> list[str]:
 
 def _tell(bucket: int) -> None:
     """Say how far the process is and what it has taken so far, for whoever watches a run of hours."""
-    import resource
+    print(bucket + 1, round(_cpu_seconds(), 1), flush=True)
 
+
+def _cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(bucket + 1, round(used.ru_utime + used.ru_stime, 1), used.ru_maxrss, flush=True)
+    return used.ru_utime + used.ru_stime
 
 
 CONTESTANTS: dict[str, Callable[[Events, Sequence[date], Path], None]] = {
-    one.__name__: one for one in (product, everything, by_hand, by_hand_at_once, by_pandas)
+    one.__name__: one for one in (product, everything, by_hand, by_hand_at_once, by_pandas, by_relation)
 }
 
 

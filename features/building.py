@@ -71,10 +71,12 @@ def build(
         if any(table in sql for sql in read):
             prepare(con, values)
     used = _aggregate(con, features, present)
+    _join(con, features, used, present)
     try:
-        frame = con.execute(f"SELECT * FROM ({_wide(features, used, present)}) ORDER BY as_of, customer_id").df()
+        frame = con.execute(f"SELECT * FROM ({_wide(features, present)}) ORDER BY as_of, customer_id").df()
     except (duckdb.ProgrammingError, duckdb.ConversionException) as error:
-        raise _culprit_among(con, features, used, present, error) from None
+        raise _culprit_among(con, features, present, error) from None
+    con.execute("DROP TABLE joined")
     frame[["customer_id", "segment"]] = frame[["customer_id", "segment"]].astype("str")  # empty ones come as objects
     frame["as_of"] = frame["as_of"].astype("datetime64[s]")
     for one in features:
@@ -154,26 +156,37 @@ def _culprit(con: duckdb.DuckDBPyConnection, features: Sequence[Feature], error:
 
 
 def _culprit_among(
-    con: duckdb.DuckDBPyConnection, features: Sequence[Feature], used: Sequence[str], present: Present, error: Exception
+    con: duckdb.DuckDBPyConnection, features: Sequence[Feature], present: Present, error: Exception
 ) -> Exception:
     """The error of the first arithmetic feature with which the columns cannot be computed any more."""
     for n, one in enumerate(features):
         if one.over == "features":
             try:
-                con.execute(f"SELECT count(*) FROM ({_wide(features[: n + 1], used, present)}) WHERE {one.name} = 0")
+                con.execute(f"SELECT count(*) FROM ({_wide(features[: n + 1], present)}) WHERE {one.name} = 0")
             except duckdb.Error as found:
                 return FeatureError(f"feature {one.name}: {one_line(found)} - in its SQL: {one.expression}")
     return error
 
 
-def _wide(features: Sequence[Feature], used: Sequence[str], present: Present) -> str:
-    """SQL of one row per (cutoff, customer known by then) with all aggregates and the arithmetic over them."""
+def _join(con: duckdb.DuckDBPyConnection, features: Sequence[Feature], used: Sequence[str], present: Present) -> None:
+    """Make the table ``joined``: one row per (cutoff, customer known by then) with all aggregates.
+
+    It is kept apart from the arithmetic because planning and running both at once takes twice as long.
+    """
     joins = " ".join(f"LEFT JOIN built_{over} USING (as_of, customer_id)" for over in used if over != "order_days")
     columns = ", ".join(_held(one, present) for one in features if one.over in RELATIONS)
-    query = (
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE joined AS "
         f"SELECT as_of, customer_id, accounts.segment, source_days.* EXCLUDE (as_of), {columns} FROM built_order_days "
         f"{joins} LEFT JOIN accounts USING (as_of, customer_id) JOIN source_days USING (as_of)"
     )
+    for name in used:
+        con.execute(f"DROP TABLE built_{name}")
+
+
+def _wide(features: Sequence[Feature], present: Present) -> str:
+    """SQL of the joined aggregates with the arithmetic over them."""
+    query = "SELECT * FROM joined"
     absent = {name for one in features for name in one.optional} - {one.name for one in features}
     if absent:
         query = f"SELECT *, {', '.join(f'NULL::DOUBLE AS {name}' for name in sorted(absent))} FROM ({query})"

@@ -15,10 +15,10 @@ _HEAD = """\
 
 What you hand over: one table per file (`customers.parquet`, `transactions.csv`, ...) in a folder, or per
 folder of files (`transactions/2026-11-21.parquet`, ...), or one table or view per name in a database
-(`duckdb:///file.duckdb`, `sqlite:///file.db`, `postgresql://user@host/base`). Only `transactions` must be there. This page is a promise: names, types and
-meanings do not change without a note in the changelog. `*` marks a required column. Everything else is
-optional, table by table and column by column: a missing source switches off what needs it, says so once,
-and never becomes a made-up 0.
+(`duckdb:///file.duckdb`, `sqlite:///file.db`, `postgresql://user@host/base`). Only `transactions` must be
+there. This page is a promise: names, types and meanings do not change without a note in the changelog. `*`
+marks a required column. Everything else is optional, table by table and column by column: a missing source
+switches off what needs it, says so once, and never becomes a made-up 0.
 
 ## Conventions
 
@@ -54,8 +54,8 @@ A row with the key of another one, of the same account, restates it if it was re
 default its own time); the order in which they are handed over says nothing. Recorded at the same moment, or where
 neither says when, or of another account, it contradicts the first one and goes to quarantine.
 `customers` has one row per account and no `recorded_at`: what changes there goes into `account_changes`.
-`transactions` has no key, for an order may well hold two equal lines: a line is corrected as in the books, by a
-credit note under the same `order_id` and, where something is left of it, a new line.
+`transactions` has no key, for an order has many lines: a line is corrected as in the books, by a credit note under
+the same `order_id` and, where something is left of it, a new line.
 
 ## Tables of many files
 

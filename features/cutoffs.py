@@ -126,13 +126,13 @@ _PRODUCT_DAYS = _thing_days(
 
 _LINE_DAYS = _thing_days("line_days", "product_line", {"amount": "sum(amount)"}, "WHERE product_line IS NOT NULL")
 
-#: The days of what a customer once tried; empty, and free, where no line is marked as a trial.
+#: The days of the products that a customer once tried; empty, and free, where no line is marked as a trial.
 _TRIAL_DAYS = _thing_days(
     "trial_days",
-    "product_id, product_line",
+    "product_id",
     {"amount": "sum(amount)", "trial_amount": "coalesce(sum(amount) FILTER (trial), 0)"},
-    "SEMI JOIN (SELECT DISTINCT customer_id AS c, product_id AS p, product_line AS l FROM transactions WHERE trial) "
-    "ON customer_id = c AND product_id IS NOT DISTINCT FROM p AND product_line IS NOT DISTINCT FROM l",
+    "SEMI JOIN (SELECT DISTINCT customer_id AS c, product_id AS p FROM transactions WHERE trial) "
+    "ON customer_id = c AND product_id IS NOT DISTINCT FROM p",
 )
 
 #: Lines by their order day and their days of promise and delivery; empty, and nearly free, where nothing was promised.

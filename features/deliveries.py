@@ -48,7 +48,7 @@ relation(
 _TRIALS = (
     "SELECT *, min(days_ago) FILTER (trial_amount > 0) OVER things AS trial_days_ago "
     f"FROM ({cutoffs.past('trial_days', LOOKBACK_DAYS)}) "
-    "WINDOW things AS (PARTITION BY as_of, customer_id, product_id, product_line)"
+    "WINDOW things AS (PARTITION BY as_of, customer_id, product_id)"
 )
 relation(
     "trials",
@@ -56,70 +56,63 @@ relation(
     "SELECT as_of, customer_id, trial_days_ago AS days_ago, "
     "max(trial_amount) FILTER (days_ago = trial_days_ago) AS trial_amount, "
     "max(amount) FILTER (days_ago < trial_days_ago) AS follow_up_amount "
-    f"FROM ({_TRIALS}) WHERE trial_days_ago IS NOT NULL GROUP BY as_of, customer_id, product_id, product_line, "
-    "trial_days_ago",
+    f"FROM ({_TRIALS}) WHERE trial_days_ago IS NOT NULL GROUP BY as_of, customer_id, product_id, trial_days_ago",
 )
 
 _SHARE = Baseline(90, "level")
+#: What is delivered is a product: without one, what was taken back cannot be told from what was never delivered.
+_ON_TIME = ("promised_at", "delivered_at", "product_id")
+_IN_FULL = (*_ON_TIME, "quantity", "delivered_quantity")
 
 
 def _share(lines: str, past: str) -> str:
     return f"coalesce(sum({lines}) FILTER ({past}), 0) / nullif(sum(lines) FILTER ({past}), 0)"
 
 
-@feature(
-    "due_lines",
-    unit="share",
-    concept="delivery",
-    windows=(90, 365),
-    baseline=_SHARE,
-    needs=("promised_at", "delivered_at"),
-)
+@feature("due_lines", unit="share", concept="delivery", windows=(90, 365), baseline=_SHARE, needs=_IN_FULL)
 def filled_line_share(past: str) -> str:
     """Share of the lines due that were delivered in full and on time: the fill rate."""
     return _share("filled", past)
 
 
-@feature(
-    "due_lines", unit="share", concept="delivery", windows=(90,), baseline=_SHARE, needs=("promised_at", "delivered_at")
-)
+@feature("due_lines", unit="share", concept="delivery", windows=(90,), baseline=_SHARE, needs=_ON_TIME)
 def late_line_share(past: str) -> str:
     """Share of the lines due that were delivered late or not yet."""
     return _share("late", past)
 
 
-@feature(
-    "due_lines",
-    unit="share",
-    concept="delivery",
-    windows=(90,),
-    baseline=_SHARE,
-    needs=("promised_at", "delivered_at", "delivered_quantity", "quantity"),
-)
+@feature("due_lines", unit="share", concept="delivery", windows=(90,), baseline=_SHARE, needs=_IN_FULL)
 def short_line_share(past: str) -> str:
     """Share of the lines due that were delivered short of the ordered quantity."""
     return _share("short", past)
 
 
-@feature("due_lines", unit="lines", concept="delivery", needs=("promised_at", "delivered_at"), empty=0)
+@feature("due_lines", unit="lines", concept="delivery", needs=_ON_TIME, empty=0)
 def undelivered_lines() -> str:
     """Lines past their promised day that are still to be delivered."""
     return "coalesce(sum(lines) FILTER (delivered IS NULL), 0)"
 
 
-@feature("due_lines", unit="days", concept="delivery", windows=(90,), needs=("promised_at", "delivered_at"))
+@feature("due_lines", unit="days", concept="delivery", windows=(90,), needs=_ON_TIME)
 def longest_delay_days(past: str) -> str:
     """Longest delay of a delivery that was due, still counting while it is to come; 0 where all came in time."""
     return f"CASE WHEN count(*) FILTER ({past}) > 0 THEN greatest(0, max(delay_days) FILTER ({past})) END"
 
 
-@feature("promised_lines", unit="share", concept="urgency", windows=(90,), baseline=_SHARE, needs=("promised_at",))
+@feature(
+    "promised_lines",
+    unit="share",
+    concept="urgency",
+    windows=(90,),
+    baseline=_SHARE,
+    needs=("promised_at", "product_id"),
+)
 def short_lead_line_share(past: str) -> str:
     """Share of the lines ordered that were promised for within a few days."""
     return _share(f"CASE WHEN lead_days < {SHORT_LEAD_DAYS} THEN lines END", past)
 
 
-@feature("trials", unit="orders", concept="trials", needs=("trial",), empty=0)
+@feature("trials", unit="orders", concept="trials", needs=("trial", "product_id"), empty=0)
 def trials_without_follow_up() -> str:
     """Trial orders of some time ago after which the same was not ordered again in volume."""
     followed = f"coalesce(follow_up_amount, 0) >= {TRIAL_MULTIPLE} * trial_amount"

@@ -307,7 +307,8 @@ def _add_robust(base: Feature, function: Callable, baseline: Baseline, usual: Fe
     )
     _add(centre)
     gaps = ", ".join(f"abs({window} - {centre.name})" for window in windows)
-    count = f"len(list_filter([{', '.join(windows)}], lambda x: x IS NOT NULL))"
+    count = " + ".join(f"CAST({window} IS NOT NULL AS INTEGER)" for window in windows)
+    count = f"({count})"
     one = f"greatest({baseline.pseudo}, 0)"
     chance = {
         "flow": f"{one} * greatest({centre.name}, {one})",

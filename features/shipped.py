@@ -9,4 +9,5 @@ from features import interactions  # noqa: F401  isort: skip  (others read its r
 from features import conversations, roles  # noqa: F401  isort: skip
 from features import accounts, market, quotes  # noqa: F401  isort: skip  (they read contacts and talks)
 from features import finances, partnerships, services  # noqa: F401  isort: skip
-from features import stages, weak_signals  # noqa: F401  isort: skip  (they put the sources together)
+from features import weak_signals  # noqa: F401  isort: skip  (it puts the sources together)
+from features import stages  # noqa: F401  isort: skip  (the last one: it can be imported by itself)

@@ -6,6 +6,7 @@ engine's alone; the person's word reaches it as a feature (``stated_risk_level``
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from features.briefs import AccountBrief, account_brief, plain, records
@@ -13,6 +14,9 @@ from features.snapshots import Progress, silent
 from pipelines.intake import Intake
 from pipelines.settings import database_url
 from serving.store import Store
+
+#: What the engine said so many days ago is no word on today any more.
+STALE_DAYS = 31
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class AccountStory:
     brief
         What the data say.
     score
-        What the engine published of it for the date, else on the newest earlier day; None where nothing was.
+        What the engine published of it for the date, else on the newest of the 30 days before; None where nothing was.
     """
 
     brief: AccountBrief
@@ -50,10 +54,8 @@ def account(intake: Intake, customer_id: str, *, progress: Progress = silent) ->
 
 def _published(intake: Intake, customer_id: str) -> Mapping[str, Any] | None:
     with Store.open(database_url(intake.settings, intake.request.out)) as store:
-        newest = store.latest_as_of()
-        days = [intake.as_of, *([newest] if newest is not None and newest < intake.as_of else [])]
-        for day in days:
-            found = store.scores(day, customer_id)
+        for days_ago in range(STALE_DAYS):
+            found = store.scores(intake.as_of - timedelta(days=days_ago), customer_id)
             if len(found):
                 return records(found)[0]
     return None

@@ -66,7 +66,7 @@ def statistics(
     by: Annotated[
         str,
         typer.Option(
-            "--by", help="province, city, type, industry, level, source, or any other column of the customers' file."
+            "--by", help="Province, city, type, industry, level, source, or any other column of the customers' file."
         ),
     ] = "industry",
     as_of: AsOf = None,

@@ -41,11 +41,12 @@ Send = Callable[[Callable[[int], T], int, str], tuple["Future", Callable[[], T]]
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster that can be sent work."""
+    """A cluster that can be sent work; `threads` are those of a worker, None where the worker itself knows."""
 
     address: str
     client: "Client"
     send: Send[Any]
+    threads: int | None
 
 
 @contextmanager
@@ -77,7 +78,7 @@ def joined(wanted: configuration.Engine) -> Iterator[Cluster]:
             _protect_workers(cluster, stack)
         else:
             address, security = stack.enter_context(_started(wanted))
-            cluster = stack.enter_context(_connected(address, security))
+            cluster = stack.enter_context(_connected(address, security, wanted.threads_per_worker))
         yield cluster
 
 
@@ -106,7 +107,7 @@ def _started(wanted: configuration.Engine) -> Iterator[tuple[str, "Security"]]:
         try:
             cluster = LocalCluster(
                 n_workers=wanted.workers,
-                threads_per_worker=wanted.threads_per_worker,
+                threads_per_worker=1,  # those of Dask; within a bucket there may be more
                 memory_limit=wanted.memory_per_worker or "auto",
                 processes=True,
                 host="127.0.0.1",
@@ -114,7 +115,7 @@ def _started(wanted: configuration.Engine) -> Iterator[tuple[str, "Security"]]:
                 security=security,
                 dashboard_address="127.0.0.1:0",
                 scheduler_kwargs={"dashboard": False, "allowed_failures": wanted.retries},
-                env={"OMP_NUM_THREADS": "1"},
+                env={"OMP_NUM_THREADS": str(wanted.threads_per_worker)},
                 preload="import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)",  # we tell them when to stop
                 death_timeout=START_SECONDS,
             )
@@ -154,16 +155,16 @@ def _call(address: str) -> None:
 
 
 @contextmanager
-def _connected(address: str, security: "Security | None" = None) -> Iterator[Cluster]:
+def _connected(address: str, security: "Security | None" = None, threads: int | None = None) -> Iterator[Cluster]:
     """A cluster by its scheduler's address; within a flow it is sent tasks of that flow, elsewhere the bare work."""
     server = _flow_server()
     with ExitStack() as stack:
         client, runner = _client(address, security, server, stack)
         if server is None or runner is None or not within_reach(server, address):
-            yield Cluster(address, client, partial(_send_plain, client))
+            yield Cluster(address, client, partial(_send_plain, client), threads)
             return
         try:
-            yield Cluster(address, client, partial(_send_task, runner, server))
+            yield Cluster(address, client, partial(_send_task, runner, server), threads)
         except Exception:
             _hear_out(client)
             raise

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from features import sql
 from features.engines import ONE_BY_ONE, Engine, EngineError
@@ -73,35 +73,43 @@ def engine_of(
 
 @dataclass(frozen=True)
 class _Work(Generic[T]):
-    """What a worker is sent: a function of a bucket, and what has to be done first."""
+    """What a worker is sent: a function of a bucket, and what has to be done first.
+
+    A worker process does one after another, whatever number of threads Dask gives it: memory holds one bucket, and the
+    registry of features is the process's own.
+    """
 
     function: Callable[[int], T]
     prepare: Callable[[], None]
+    threads: int | None
     version: str
 
     def __call__(self, bucket: int) -> T:
-        _make_ready(self.prepare, self.version)
-        return self.function(bucket)
+        with _ONE_AT_A_TIME:
+            _make_ready(self)
+            return self.function(bucket)
 
 
+_ONE_AT_A_TIME = Lock()
 #: What this worker process has done already.
 _READY: set[Hashable] = set()
-_ONE_AT_A_TIME = Lock()
 
 
-def _make_ready(prepare: Callable[[], None], wanted: str) -> None:
+def _make_ready(work: _Work[Any]) -> None:
     """Prepare a worker process, once."""
-    with _ONE_AT_A_TIME:
-        if prepare in _READY:
-            return
-        found = version("kizashi")
-        if found != wanted:
-            raise SettingsError(f"a Dask worker has kizashi {found}, this run is of {wanted}: install the same there.")
-        # a worker's threads work on one bucket each
-        sql.THREADS = 1
-        prepare()
-        atexit.register(_end_quietly)
-        _READY.add(prepare)
+    if work.prepare in _READY:
+        return
+    found = version("kizashi")
+    if found != work.version:
+        raise SettingsError(
+            f"a Dask worker has kizashi {found}, this run is of {work.version}: install the same there."
+        )
+    from distributed import get_worker
+
+    sql.THREADS = work.threads or get_worker().state.nthreads
+    work.prepare()
+    atexit.register(_end_quietly)
+    _READY.add(work.prepare)
 
 
 def _end_quietly() -> None:
@@ -121,9 +129,9 @@ class _Sent(Generic[T]):
 
 @dataclass(frozen=True)
 class OnDask:
-    """The engine of a Dask cluster: as many buckets at a time as its workers have threads.
+    """The engine of a Dask cluster: as many buckets at a time as it has workers.
 
-    No bucket is sent before there is a thread for it, so that a lost worker takes along only what it had begun, and
+    No bucket is sent before there is a worker for it, so that a lost worker takes along only what it had begun, and
     each result is fetched as soon as it is there.
     """
 
@@ -132,8 +140,8 @@ class OnDask:
     prepare: Callable[[], None]
 
     def map(self, function: Callable[[int], T], buckets: Sequence[int], what: str) -> list[T]:
-        """Call the function with each bucket, wherever a thread of the cluster is free."""
-        work = _Work(function, self.prepare, version("kizashi"))
+        """Call the function with each bucket, wherever a worker of the cluster is free."""
+        work = _Work(function, self.prepare, self.cluster.threads, version("kizashi"))
         waiting = deque(enumerate(buckets))
         running: dict[Hashable, _Sent[T]] = {}
         done: SimpleQueue[Future] = SimpleQueue()
@@ -141,9 +149,9 @@ class OnDask:
         alone_since = time.monotonic()
         try:
             while waiting or running:
-                threads = self._threads()
-                alone_since = time.monotonic() if threads else self._patient(alone_since)
-                while waiting and len(running) < max(threads, 1):
+                workers = self._workers()
+                alone_since = time.monotonic() if workers else self._patient(alone_since)
+                while waiting and len(running) < max(workers, 1):
                     place, bucket = waiting.popleft()
                     sent = _Sent(place, bucket, *self.cluster.send(work, bucket, what))
                     running[sent.future.key] = sent
@@ -158,10 +166,10 @@ class OnDask:
                 self.cluster.client.cancel([sent.future for sent in running.values()])
         return [results[place] for place in range(len(buckets))]
 
-    def _threads(self) -> int:
-        """How many buckets the workers can work on at the same time just now."""
+    def _workers(self) -> int:
+        """How many workers the cluster has just now."""
         try:
-            return sum(self.cluster.client.nthreads().values())
+            return len(self.cluster.client.nthreads())
         except OSError:
             raise self._lost() from None
 
@@ -184,8 +192,8 @@ class OnDask:
         except KilledWorker as killed:
             raise EngineError(
                 f"{what} of bucket {sent.bucket}: {killed.allowed_failures + 1} workers were lost one after another "
-                "while they worked on it. Most often they lack memory: raise memory_per_worker or lower "
-                "threads_per_worker under [engine], or look at what the workers logged."
+                "while they worked on it. Most often they lack memory: raise memory_per_worker or lower workers under "
+                "[engine], or look at what the workers logged."
             ) from None
         except (CancelledError, CommClosedError):
             raise self._lost() from None

@@ -3,23 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 import pandas as pd
-from orders import ingested, known_at, lines, present
+from orders import known_at, lines, present
 
 from features.briefs import AccountBrief, account_brief
 from features.contract import CONTRACT, KNOWN_AT
 from features.sql import quiet_connection
-
-
-def brief_of(transactions: str, as_of: date, customer: str = "A", **others: str) -> AccountBrief:
-    """The brief of an account; every table is written as for :func:`orders.lines`."""
-    with TemporaryDirectory() as folder:
-        tables = {name: lines(written) for name, written in others.items()}
-        return account_brief(ingested(lines(transactions), Path(folder) / "made", 2, **tables), customer, as_of)
 
 
 @dataclass(frozen=True)
@@ -50,3 +41,9 @@ class InMemory:
             con.register("written", held.assign(**{KNOWN_AT: known_at(name, held)}))
             con.execute(f"CREATE TABLE {name} AS SELECT {', '.join(typed)}, {KNOWN_AT} FROM written")
         return con
+
+
+def brief_of(transactions: str, as_of: date, customer: str = "A", **others: str) -> AccountBrief:
+    """The brief of an account; every table is written as for :func:`orders.lines`."""
+    written = {"transactions": transactions, **others}
+    return account_brief(InMemory({name: lines(text) for name, text in written.items()}), customer, as_of)

@@ -20,7 +20,9 @@ from signal import SIGKILL
 from typing import TypeVar, cast
 from uuid import uuid4
 
-from features import snapshots
+import pandas as pd
+
+from features import cutoffs, snapshots
 from features.buckets import Events, read_events
 from features.engines import Engine
 from features.errors import ColumnsMissing
@@ -34,7 +36,7 @@ from pipelines.settings import Settings
 T = TypeVar("T")
 
 BUCKETS = 4
-AS_OFS = [date(2026, 8, 1), date(2026, 9, 1)]
+AS_OFS = [date(2026, 9, 1)]
 #: Long enough for two slow and busy cores; reached only where something is broken.
 PATIENCE_SECONDS = 120
 
@@ -45,7 +47,7 @@ def settings(address: str = "", **given: object) -> Settings:
 
 
 def taken(events: Events, **engine: object) -> snapshots.SnapshotTable:
-    """The snapshots of two dates."""
+    """The snapshots of a date."""
     return snapshots.take(events, AS_OFS, cohort=snapshots.Cohort(), window=snapshots.Window(), **engine)
 
 
@@ -116,6 +118,13 @@ def orders(events: Events, bucket: int) -> int:
         return con.execute("SELECT count(*) FROM transactions").fetchall()[0][0]
 
 
+def days(events: Events, bucket: int) -> pd.DataFrame:
+    """The order days of a bucket: exact sums, laid out in time."""
+    with events.connect(bucket) as con:
+        cutoffs.lay_out_time(con)
+        return con.execute("SELECT * FROM order_days ORDER BY ALL").df()
+
+
 def kill_own_process(bucket: int) -> int:
     """End the worker in the middle of bucket 1, every time."""
     if bucket == 1:
@@ -172,7 +181,7 @@ def started(folder: Path, workers: int = 2) -> Iterator[Processes]:
     scheduler = _running(folder, "dask_scheduler", "--port", "0", *common)
     running = [scheduler]
     try:
-        running += [_running(folder, "dask_worker", "--nthreads", "1", *common) for _ in range(workers)]
+        running += [_running(folder, "dask_worker", "--nthreads", "2", *common) for _ in range(workers)]
         yield Processes(_address(file, scheduler), scheduler, tuple(running[1:]))
     finally:
         for process in running:

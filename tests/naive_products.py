@@ -153,7 +153,7 @@ def counts(own: pd.DataFrame, due: pd.DataFrame, as_of: date) -> dict[str, float
     ago = (pd.Timestamp(as_of) - own["ordered_at"].dt.normalize()).dt.days
     failed = 0
     trial, value = own["trial"].fillna(False).astype(bool), (own["amount"] * 10_000).round()
-    for _, rows in value[ago <= 455].groupby([own["product_id"], own["product_line"]], dropna=False):
+    for _, rows in value[ago <= 455].groupby(own["product_id"], dropna=False):
         tried = rows[trial].groupby(ago).sum()
         tried = tried[tried > 0]
         if len(tried) and tried.index.min() >= 60:

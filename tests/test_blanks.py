@@ -54,9 +54,9 @@ def test_what_is_filled_and_what_is_not_there_at_all_is_not_told(events, tmp_pat
 
 
 DELIVERED = """
-customer_id order_id ordered_at amount promised_at delivered_at
-A           1        2024-01-02 10     2024-01-05  2024-01-04
-A           2        2024-01-02 10     2024-01-05  2024-01-09
+customer_id order_id ordered_at amount product_id quantity promised_at delivered_at delivered_quantity
+A           1        2024-01-02 10     p          1        2024-01-05  2024-01-04   1
+A           2        2024-01-02 10     p          1        2024-01-05  2024-01-09   1
 """
 
 

@@ -232,9 +232,7 @@ def test_a_bucket_names_the_files_that_it_is_read_from(tmp_path):
     written = {str(path.relative_to(events.folder)) for path in events.folder.glob("*/bucket=*/*.parquet")}
     assert {file for bucket in range(2) for file in events.files(bucket)} == written
     assert all(file.startswith(("absences/", "customers/", "transactions/")) for file in written)
-    assert {file for file in events.files(0)} & {file for file in events.files(1)} == {
-        "absences/bucket=0/part-0.parquet"
-    }
+    assert set(events.files(0)) & set(events.files(1)) == {"absences/bucket=0/part-0.parquet"}
 
 
 def test_what_the_manifest_does_not_name_is_not_read(tmp_path):

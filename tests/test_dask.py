@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
 from dask_cluster import (
@@ -12,6 +13,7 @@ from dask_cluster import (
     Preparation,
     broken,
     company,
+    days,
     kill_own_process,
     orders,
     refuse,
@@ -22,7 +24,6 @@ from dask_cluster import (
 )
 from pandas.testing import assert_frame_equal
 
-from features import snapshots
 from features.buckets import Events
 from features.engines import EngineError, map_buckets
 from features.errors import ColumnsMissing, SettingsError, SourceError
@@ -44,32 +45,23 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Events:
     return company(tmp_path_factory.mktemp("company"))
 
 
-@pytest.fixture(scope="module")
-def one_by_one(events: Events) -> snapshots.SnapshotTable:
-    return taken(events)
-
-
-def assert_same(found: snapshots.SnapshotTable, wanted: snapshots.SnapshotTable) -> None:
+def test_the_snapshots_of_a_cluster_are_those_of_one_machine_bit_for_bit(engine: OnDask, events: Events) -> None:
+    found, wanted = taken(events, engine=engine), taken(events)
+    assert wanted.frame["customer_id"].nunique() > BUCKETS
     assert_frame_equal(found.frame, wanted.frame, check_exact=True)
     assert_frame_equal(found.order_days, wanted.order_days, check_exact=True)
 
 
-def test_the_snapshots_of_a_cluster_are_those_of_one_machine_bit_for_bit(
-    engine: OnDask, events: Events, one_by_one: snapshots.SnapshotTable
-) -> None:
-    assert one_by_one.frame["customer_id"].nunique() > BUCKETS
-    assert_same(taken(events, engine=engine), one_by_one)
-
-
 def test_a_killed_worker_costs_a_retry_of_its_bucket_and_nothing_else(
-    engine: OnDask, events: Events, one_by_one: snapshots.SnapshotTable, tmp_path: Path
+    engine: OnDask, events: Events, tmp_path: Path
 ) -> None:
     def kill_when_only_it_is_left(what: str, _share: float) -> None:
-        if what == f"features of bucket {BUCKETS - 1} of {BUCKETS}":
+        if what == f"orders of bucket {BUCKETS - 1} of {BUCKETS}":
             marking.kill_holder()
 
-    marking = Marking(OnDask(engine.cluster, kill_when_only_it_is_left, nothing), tmp_path, held=2)
-    assert_same(taken(events, engine=marking), one_by_one)
+    marking = Marking(OnDask(engine.cluster, kill_when_only_it_is_left, nothing), tmp_path, held=2, what="orders")
+    found = map_buckets(days, events, marking, "orders")
+    assert_frame_equal(pd.concat(found), pd.concat(map_buckets(days, events)), check_exact=True)
     assert marking.attempts() == [1, 1, 2, 1]
 
 
@@ -105,7 +97,7 @@ def test_results_come_in_the_order_of_the_buckets_and_each_is_reported(engine: O
     assert seen == [(f"orders of bucket {done} of 4", done / 4) for done in (1, 2, 3, 4)]
 
 
-def test_a_worker_s_threads_work_on_a_bucket_each(engine: OnDask) -> None:
+def test_a_worker_takes_as_many_threads_for_its_bucket_as_the_settings_say(engine: OnDask) -> None:
     assert engine.map(threads, range(BUCKETS), "threads") == [(1, "1")] * BUCKETS
 
 
@@ -137,11 +129,13 @@ def test_the_cluster_of_a_run_listens_to_this_machine_alone_and_asks_for_a_certi
 
 
 def test_a_cluster_at_an_address_gives_the_same_and_its_end_is_told_in_one_line(
-    events: Events, one_by_one: snapshots.SnapshotTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_clusters, "CONNECT_SECONDS", 5)
     with started(tmp_path) as processes, engine_of(settings(processes.address)) as engine:
-        assert_same(taken(events, engine=engine), one_by_one)
+        found = map_buckets(days, events, engine, "orders")
+        assert_frame_equal(pd.concat(found), pd.concat(map_buckets(days, events)), check_exact=True)
+        assert engine.map(threads, [0], "threads") == [(2, "1")]
         for worker in processes.workers:
             worker.terminate()
             worker.wait()

@@ -104,7 +104,7 @@ def test_workers_of_other_machines_are_not_sent_to_a_server_of_this_one(
 
 def test_a_worker_with_another_version_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"a Dask worker has kizashi \S+, this run is of 0\.0\.7: install the same"):
-        engines._make_ready(lambda: None, "0.0.7")
+        engines._Work(abs, engines.nothing, None, "0.0.7")(1)
 
 
 def errors(kind: type[KizashiError] = KizashiError) -> Iterator[type[KizashiError]]:

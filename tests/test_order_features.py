@@ -121,9 +121,11 @@ def test_fe_27_one_urgent_order_of_ten_and_then_four_of_ten_are_30_points_more()
 
 def test_fe_27_a_promise_within_few_days_counts_as_urgent_where_no_flag_is_kept():
     def due(ago: int, lead: int) -> str:
-        return ordered([ago], more=str(before(ago - lead)))
+        return ordered([ago], more=f"p {before(ago - lead)}")
 
-    text = table(due(450, 9), due(100, 3), due(10, 3), due(20, 2), due(30, 1), due(40, 0), columns="promised_at")
+    text = table(
+        due(450, 9), due(100, 3), due(10, 3), due(20, 2), due(30, 1), due(40, 0), columns="product_id promised_at"
+    )
     row = features_of(text, MAY_4)
     assert row["short_lead_line_share_90d"] == 0.75
     assert row["short_lead_line_share_90d_vs_usual"] == 0.75

@@ -43,12 +43,12 @@ A           5        2024-07-01 999
 B           6        2024-05-01 7
 """
 WITH_MORE = """
-customer_id order_id ordered_at amount margin quantity promised_at delivered_at delivered_quantity
-A           1        2024-03-01 100    30     1        2024-03-05  2024-03-04   1
-A           2        2024-04-10 50     -      1        2024-04-12  2024-04-14   1
-A           3        2024-06-10 60     20.5   1        2024-06-20  -            -
-A           4        2024-06-29 40     5      1        2024-07-09  2024-07-08   1
-B           6        2024-05-01 7      1      1        2024-05-03  2024-05-03   1
+customer_id order_id ordered_at amount margin product_id quantity promised_at delivered_at delivered_quantity
+A           1        2024-03-01 100    30     p          1        2024-03-05  2024-03-04   1
+A           2        2024-04-10 50     -      p          1        2024-04-12  2024-04-14   1
+A           3        2024-06-10 60     20.5   p          1        2024-06-20  -            -
+A           4        2024-06-29 40     5      p          1        2024-07-09  2024-07-08   1
+B           6        2024-05-01 7      1      p          1        2024-05-03  2024-05-03   1
 """
 CUSTOMERS = """
 customer_id name        industry  rank order_pattern growth    competitor_present owner
