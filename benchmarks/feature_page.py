@@ -90,13 +90,16 @@ def _verdict(runs: list[Record]) -> str:
 
 def _sizes(runs: list[Record]) -> str:
     rows = []
-    for one in (run for name in SAID for run in _runs(runs, name, cutoffs=24)):
-        hand = _runs(runs, "by_hand", asked_lines=one["asked_lines"], cutoffs=24)
+    for one in (run for name in SAID for run in _runs(runs, name)):
+        if one["cutoffs"] != 24 and one["asked_lines"] <= AT_LINES:
+            continue
+        hand = _runs(runs, "by_hand", asked_lines=one["asked_lines"], cutoffs=one["cutoffs"])
         same_list = one["contestant"] in ("product", "by_hand_at_once")
         times = f"{_cpu(one) / _cpu(hand[0]):.2f}" if hand and same_list else "-"
         rows.append(
             [
                 SAID[one["contestant"]],
+                str(one["cutoffs"]),
                 f"{one['lines']:,}",
                 f"{one['customers']:,}",
                 str(one["buckets"]),
@@ -107,7 +110,7 @@ def _sizes(runs: list[Record]) -> str:
                 times,
             ]
         )
-    head = ["24 cutoffs", "lines", "customers", "buckets", "features", "CPU seconds"]
+    head = ["contestant", "cutoffs", "lines", "customers", "buckets", "features", "CPU seconds"]
     return "## By size\n\n" + _table([*head, "per million lines", "peak MB", "times SQL by hand"], rows)
 
 
@@ -214,8 +217,8 @@ def _facts(known: dict[str, Any]) -> str:
         "taken in by the product's own ingest.\n"
         "- The listed features are those of `names()` in `benchmarks/feature_rivals.py`: order days, money, gaps, "
         "season, products, product lines, clocks, and baselines against the customer's own year. The SQL there works "
-        "bucket by bucket like the product, on the same files. All features are those that order lines alone give, robust "
-        "deviations and peers included.\n"
+        "bucket by bucket like the product, on the same files. All features are those that order lines alone give, "
+        "robust deviations and peers included.\n"
         f"- Machine: {machine['cores']} cores, {machine['memory_gb']} GB of memory, {machine['system']}, shared with "
         "other work: CPU seconds and their ratios count; wall time is kept in `features.json` and says nothing.\n"
         f"- {known['date']}; duckdb {version('duckdb')}, pandas {version('pandas')}."
@@ -233,8 +236,9 @@ def draw(runs: list[Record], path: Path) -> None:
         lines = [one["lines"] for one in found]
         cpu.plot(lines, [_cpu(one) for one in found], marker=marker, label=SAID[name])
         memory.plot(lines, [one["peak_mb"] for one in found], marker=marker, label=SAID[name])
-    cpu.set(xscale="log", yscale="log", xlabel="order lines", ylabel="CPU seconds", title="24 monthly cutoffs")
-    memory.set(xscale="log", yscale="log", xlabel="order lines", ylabel="peak MB", title="bucket by bucket")
+    scale = "log" if cpu.has_data() and any(one["cutoffs"] == 24 for one in runs) else "linear"
+    cpu.set(xscale=scale, yscale=scale, xlabel="order lines", ylabel="CPU seconds", title="24 monthly cutoffs")
+    memory.set(xscale=scale, yscale=scale, xlabel="order lines", ylabel="peak MB", title="bucket by bucket")
     memory.axhline(MOST_MB, color="grey", linestyle=":", linewidth=1)
     cpu.legend(frameon=False, fontsize=8)
     shown = _bars(runs)

@@ -135,8 +135,9 @@ def _season_columns(gross: str) -> dict[str, str]:
 _GAPS = """
 SELECT as_of, customer_id, avg(gap) AS gap_mean_days_ever, median(gap) AS gap_median_days_ever,
        quantile_cont(gap, 0.9) AS gap_q90_days_ever, max(gap) AS gap_max_days_ever,
-       CASE WHEN count(*) > 1
-            THEN sqrt(greatest(0, sum(gap * gap) - sum(gap) * sum(gap) / count(*)) / (count(*) - 1)) END AS gap_sd_days_ever,
+       CASE WHEN count(*) > 1 THEN
+           sqrt(greatest(0, sum(gap * gap) - sum(gap) * sum(gap) / count(*)) / (count(*) - 1))
+       END AS gap_sd_days_ever,
        avg(ln(gap)) AS gap_log_mean_ever, max(CASE WHEN place = 1 THEN gap END) AS last_gap_days,
        avg(CASE WHEN place <= 3 THEN gap END) AS last_3_gaps_mean_days,
        avg(CASE WHEN place > 3 THEN gap END) AS gap_before_last_3_mean_days

@@ -106,11 +106,6 @@ class TableState:
     quarantine_ns: int = 0
     batches: int = 0
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the files that were read."""
-        return tuple(file.name for file in self.files)
-
     def to_dict(self) -> dict[str, Any]:
         """The state as plain data for JSON."""
         plain = asdict(self)
@@ -265,7 +260,8 @@ def plan(source: Source, earlier: State | None, reason: str, again: Mapping[str,
         if why:
             tables.append(replace(whole, reason=why))
         else:
-            new = tuple(file for file in listing.files if file.name not in known.names)
+            names = {file.name for file in known.files}
+            new = tuple(file for file in listing.files if file.name not in names)
             tables.append(replace(whole, files=new, earlier=known))
     return Plan(tuple(tables), earlier, reason)
 

@@ -56,8 +56,8 @@ def overdue_product_revenue_share() -> str:
 
 @feature("features", unit="share", concept="lapsed_products", needs=("product_id",))
 def switched_product_revenue_share() -> str:
-    """Share of the past year's revenue from overdue products of a customer who itself orders on time; else 0: perhaps
-    they are bought elsewhere now.
+    """Share of the past year's revenue from overdue products while the customer itself orders on time. Perhaps they are
+    bought elsewhere now; 0 where the customer itself is late.
     """
     return (
         f"CASE WHEN days_since_last_order_vs_median_gap <= {OVERDUE_CYCLES} THEN overdue_product_revenue_share "

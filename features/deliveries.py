@@ -1,8 +1,8 @@
 """How well orders were delivered, how short their promised lead times were, and trials that led to nothing.
 
 A line is *due* on the day for which it was promised. It was delivered in full and on time if it came by that day in the
-ordered quantity; a delivery that tells no quantity counts as full. A line that the customer took back under the same
-order and product before it was delivered was cancelled by the customer and counts nowhere.
+ordered quantity: the fill rate. A delivery that tells no quantity counts as full. A line that the customer took back
+under the same order and product before it was delivered was cancelled by the customer and counts nowhere.
 """
 
 from features import cutoffs, transactions  # noqa: F401  (some of these features read the orders')
@@ -71,7 +71,7 @@ def _share(lines: str, past: str) -> str:
 
 @feature("due_lines", unit="share", concept="delivery", windows=(90, 365), baseline=_SHARE, needs=_IN_FULL)
 def filled_line_share(past: str) -> str:
-    """Share of the lines due that were delivered in full and on time: the fill rate."""
+    """Share of the lines due that were delivered in full and on time."""
     return _share("filled", past)
 
 
@@ -95,7 +95,7 @@ def undelivered_lines() -> str:
 
 @feature("due_lines", unit="days", concept="delivery", windows=(90,), needs=_ON_TIME)
 def longest_delay_days(past: str) -> str:
-    """Longest delay of a delivery that was due, still counting while it is to come; 0 where all came in time."""
+    """Longest delay of the deliveries due, those still to come included."""
     return f"CASE WHEN count(*) FILTER ({past}) > 0 THEN greatest(0, max(delay_days) FILTER ({past})) END"
 
 
@@ -127,8 +127,8 @@ def order_value_mean_ever_of_segment() -> str:
 
 @feature("peers", unit="flag", concept="trials")
 def small_first_order_alone() -> str:
-    """The only order so far was some time ago and small for the segment: a trial, perhaps, that led to nothing (1 =
-    yes).
+    """The only order so far was some time ago and small for the segment (1 = yes). A trial, perhaps, that led to
+    nothing.
     """
     small = f"order_value_mean_ever < {SMALL_FIRST_ORDER} * order_value_mean_ever_of_segment"
     known = "order_value_mean_ever IS NOT NULL AND order_value_mean_ever_of_segment IS NOT NULL"

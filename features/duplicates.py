@@ -89,7 +89,10 @@ def _find_repeated(connection: duckdb.DuckDBPyConnection, judged: Judged, taken:
 
 
 def _same_hash(connection: duckdb.DuckDBPyConnection, judged: Judged, earlier: str) -> str:
-    """The SQL of earlier rows with the hash of a new one: equal rows have the same own time, which files are near."""
+    """The SQL of earlier rows with the hash of a new one.
+
+    Equal rows have the same own time, so that most of what is remembered need not even be read.
+    """
     new = f"(SELECT row_hash, {_own_time(judged.table)} AS own_time FROM {judged.scan()} WHERE NOT retried)"
     bounds = f"SELECT min(own_time), max(own_time), count(*) FILTER (own_time IS NULL) FROM {new}"
     first, last, without = connection.execute(bounds).fetchall()[0]

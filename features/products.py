@@ -193,9 +193,9 @@ def product_line_concentration_365d() -> str:
     return _concentration()
 
 
-@feature("features", unit="change", concept="breadth", needs=("product_line",), usual="product_lines_90d_usual")
+@feature("features", unit="change", concept="breadth", needs=("product_line",))
 def product_lines_90d_change() -> str:
-    """Product lines of the last 90 days against the customer's own usual: -60% is a fall from 5 to 2."""
+    """Change of the product lines of the last 90 days against the customer's own usual. A fall from 5 to 2 is -60%."""
     return "product_lines_90d / nullif(product_lines_90d_usual, 0) - 1"
 
 
@@ -207,7 +207,7 @@ def product_lines_90d_change() -> str:
     usual="product_line_concentration_90d_usual",
 )
 def product_line_concentration_90d() -> str:
-    """Herfindahl index of the revenue of the last 90 days over product lines: 1 is a single line."""
+    """Herfindahl index of the revenue of the last 90 days over product lines. 1 is a single line."""
     return _concentration("amount_quarter_0")
 
 
@@ -223,10 +223,9 @@ def product_line_concentration_90d_usual() -> str:
     unit="index",
     concept="concentration",
     needs=("product_line",),
-    usual="product_line_concentration_90d_usual",
 )
 def product_line_concentration_90d_vs_usual() -> str:
-    """Herfindahl index of the last 90 days over product lines less the customer's own usual: above 0 is narrower."""
+    """Herfindahl index of the last 90 days over product lines, less the customer's own usual. Above 0 is narrower."""
     return "product_line_concentration_90d - product_line_concentration_90d_usual"
 
 
@@ -241,7 +240,7 @@ _PAID = f"sum(CAST(units_amount_90d * 100 AS HUGEINT)) FILTER ({_COMMON})"
 
 @feature("products", unit="ratio", concept="price", needs=("product_id", "quantity"))
 def price_90d_vs_usual() -> str:
-    """Prices paid in the last 90 days against the customer's own of the year before, over the products of both: the
+    """Prices paid in the last 90 days against the customer's own of the year before. Over the products of both: the
     Paasche index.
     """
     return f"{_PAID} / nullif({_AT_OLD_PRICES}, 0)"

@@ -15,7 +15,6 @@ from pathlib import Path
 from features.batches import TableState
 from features.buckets import MANIFEST, part_path
 from features.contract import CONTRACT
-from features.errors import SourceError
 
 TAKEN_FOLDER = "taken"
 QUARANTINE_FOLDER = "quarantine"
@@ -25,13 +24,15 @@ QUARANTINE_FOLDER = "quarantine"
 def alone_with(out: Path) -> Iterator[Path]:
     """Wait until nobody else writes events beside ``out``; yield a new folder for work, which goes in the end.
 
-    What killed writers left is deleted first. Where the system has no locks on folders, nobody waits.
+    What killed writers left is deleted first. Where the system has no locks on folders, nobody waits, and what they
+    left stays.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(out.parent):
-        prefix = f".{out.name}-ingest-"
-        for left in out.parent.glob(f"{prefix}*"):
-            shutil.rmtree(left)
+    prefix = f".{out.name}-ingest-"
+    with _locked(out.parent) as alone:
+        for left in out.parent.iterdir() if alone else ():
+            if left.name.startswith(prefix):
+                shutil.rmtree(left)
         work = Path(tempfile.mkdtemp(dir=out.parent, prefix=prefix))
         try:
             yield work
@@ -40,19 +41,21 @@ def alone_with(out: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[bool]:
+    """Whether nobody else is here now."""
     try:
         import fcntl
     except ImportError:
-        yield
+        yield False
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-        except OSError as error:
-            raise SourceError(f"{folder}: cannot be locked ({error}). Write events to a local disk.") from None
-        yield
+            alone = True
+        except OSError:  # a file system of a network that locks no folders
+            alone = False
+        yield alone
     finally:
         os.close(handle)
 

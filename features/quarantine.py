@@ -157,7 +157,11 @@ def _carry_out(
     source: Source, out: Path, work: Path, moment: Moment, max_share: float, buckets: int | None
 ) -> IngestReport:
     """Plan, take in, and plan anew where more has to be read than was thought."""
-    earlier, reason = _earlier(source, out, moment, buckets)
+    there, reason = _there(out)
+    # Full or not: no file that the events there consist of may be written over.
+    generation = there.generation + 1 if there else 0
+    reason = reason or (_why_full(there, source, out, moment, buckets) if there else "")
+    earlier = None if reason else there
     again: dict[str, str] = {}
     now_ns = work.stat().st_mtime_ns
     while True:
@@ -165,7 +169,7 @@ def _carry_out(
         place = Path(tempfile.mkdtemp(dir=work))
         try:
             with _working(out, place) as connection:
-                taking = Taking(connection, source, plan, out, place, moment, buckets, now_ns)
+                taking = Taking(connection, source, plan, out, place, moment, buckets, generation, now_ns)
                 return _taken_in(taking, max_share)
         except TakeAgain as found:
             if found.table:
@@ -190,33 +194,37 @@ def _working(out: Path, place: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def _earlier(source: Source, out: Path, moment: Moment, buckets: int | None) -> tuple[State | None, str]:
-    """What was taken in before, or None and why it cannot be continued."""
+def _there(out: Path) -> tuple[State | None, str]:
+    """What the events in a folder consist of; None, with the reason, where nothing can be made of them."""
     if not (out / MANIFEST).is_file():
         return None, "nothing was taken in before"
     try:
-        state = State.from_manifest(read_manifest(out))
+        return State.from_manifest(read_manifest(out)), ""
     except (SourceError, KeyError, TypeError, ValueError):
         return None, "the manifest of what was taken in before is of another format or damaged"
-    gone = [path for path in publication.files_of(out, state.tables, shown=False) if not path.is_file()]
-    if gone:
-        return None, f"{gone[0].relative_to(out)} is missing"
+
+
+def _why_full(there: State, source: Source, out: Path, moment: Moment, buckets: int | None) -> str:
+    """Why events cannot be continued by what a source has now; empty where they can."""
     terms = Terms(moment.timezone)
-    if state.terms.timezone != terms.timezone:
-        return None, f"the zone was {state.terms.timezone} and is {terms.timezone}"
-    if state.terms != terms:
-        return None, f"DuckDB was {state.terms.duckdb} and is {terms.duckdb}"
-    if buckets not in (None, state.buckets):
-        return None, f"{buckets} instead of {state.buckets} buckets are asked for"
-    lost = [name for name in state.tables if name not in source.tables]
-    if lost:
-        return None, f"the table {lost[0]} is gone"
-    if CUSTOMERS in source.tables and CUSTOMERS not in state.tables:
-        return None, f"the table {CUSTOMERS} is new"
-    later = [name for name, table in state.tables.items() if table.latest and table.latest > moment.at]
+    missing = [path for path in publication.files_of(out, there.tables, shown=False) if not path.is_file()]
+    gone = [name for name in there.tables if name not in source.tables]
+    later = [name for name, table in there.tables.items() if table.latest and table.latest > moment.at]
+    if missing:
+        return f"{missing[0].relative_to(out)} is missing"
+    if there.terms.timezone != terms.timezone:
+        return f"the zone was {there.terms.timezone} and is {terms.timezone}"
+    if there.terms != terms:
+        return f"DuckDB was {there.terms.duckdb} and is {terms.duckdb}"
+    if buckets not in (None, there.buckets):
+        return f"{buckets} instead of {there.buckets} buckets are asked for"
+    if gone:
+        return f"the table {gone[0]} is gone"
+    if CUSTOMERS in source.tables and CUSTOMERS not in there.tables:
+        return f"the table {CUSTOMERS} is new"
     if later:
-        return None, f"the run is at {moment.at}, before rows of {later[0]} that were taken in"
-    return state, ""
+        return f"the run is at {moment.at}, before rows of {later[0]} that were taken in"
+    return ""
 
 
 def _taken_in(taking: Taking, max_share: float) -> IngestReport:

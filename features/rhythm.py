@@ -81,7 +81,7 @@ def order_days_90d_vs_prior_90d() -> str:
 
 @feature("order_days", unit="change", concept="order_frequency")
 def order_days_change() -> str:
-    """Order days against as many days before: -50% is a fall from 8 to 4; unknown after none."""
+    """Change of the order days against as many days before. A fall from 8 to 4 is -50%; unknown after none."""
     recent, before = (
         f"count(*) FILTER (is_order AND days_ago > {CHANGE_DAYS} * {n} AND days_ago <= {CHANGE_DAYS} * {n + 1})"
         for n in (0, 1)
@@ -96,19 +96,19 @@ def _orders(first: int) -> str:
 
 @feature("order_days", unit="orders", concept="order_frequency")
 def orders_drop_30d() -> str:
-    """Orders by which the last 30 days fell short of the 30 before (below 0: by which they exceeded them)."""
+    """Orders by which the last 30 days fell short of the 30 before. Unknown after none."""
     return f"CASE WHEN {_orders(31)} > 0 THEN {_orders(31)} - {_orders(1)} END"
 
 
 @feature("order_days", unit="change", concept="order_frequency")
 def orders_change_30d() -> str:
-    """Orders of the last 30 days against the 30 before; unknown after none."""
+    """Change of the orders of the last 30 days against the 30 before. Unknown after none."""
     return f"{_orders(1)} / nullif({_orders(31)}, 0) - 1"
 
 
 @feature("order_days", unit="change", concept="season")
 def orders_yearly_change_30d() -> str:
-    """Orders of the last 30 days against the same days a year ago; unknown with less than 13 months of orders."""
+    """Change of the orders of the last 30 days against the same days a year ago. Unknown within the first 13 months."""
     return f"CASE WHEN max(days_ago) FILTER (is_order) >= 395 THEN {_orders(1)} / nullif({_orders(366)}, 0) - 1 END"
 
 
@@ -238,10 +238,10 @@ def days_since_last_order_z() -> str:
     return f"(days_since_last_order - gap_mean_days_ever) / ({spread})"
 
 
-@feature("features", unit="standard deviations", concept="order_rhythm", usual="gap_mean_days_ever")
+@feature("features", unit="standard deviations", concept="order_rhythm")
 def days_since_last_order_own_z() -> str:
-    """Days since the newest order beyond the mean gap, in the customer's own standard deviations of the gaps (at least
-    1 day); unknown below two gaps.
+    """Days since the newest order beyond the mean gap, in the customer's own standard deviations of the gaps. These
+    count as at least 1 day; unknown below two gaps.
     """
     spread = "CASE WHEN gap_sd_days_ever IS NOT NULL THEN greatest(gap_sd_days_ever, 1) END"
     return f"(days_since_last_order - gap_mean_days_ever) / ({spread})"
@@ -256,17 +256,17 @@ def pattern_days() -> str:
 
 @feature("features", unit="days", concept="cycle")
 def order_cycle_days() -> str:
-    """Days between orders as filed for the account; where nothing regular is filed, its own median gap."""
+    """Usual days between orders. As filed for the account; where nothing regular is filed, its own median gap."""
     return f"coalesce(pattern_days, CASE WHEN order_days_ever > {CYCLE_MIN_GAPS} THEN {MEDIAN_GAP} END)"
 
 
-@feature("features", unit="days", concept="order_rhythm", usual="order_cycle_days")
+@feature("features", unit="days", concept="order_rhythm")
 def days_to_next_expected_order() -> str:
-    """Days until the next order is expected, one cycle after the newest (below 0: overdue by so many)."""
+    """Days until the next order is expected, one cycle after the newest. Below 0 it is overdue by so many."""
     return "order_cycle_days - days_since_last_order"
 
 
-@feature("features", unit="flag", concept="order_rhythm", usual="order_cycle_days")
+@feature("features", unit="flag", concept="order_rhythm")
 def purchasing_paused() -> str:
     """No order for far longer than this customer's cycle and usual long gap (1 = yes)."""
     usual = f"greatest(order_cycle_days, {LONG_GAP})"
@@ -309,7 +309,6 @@ def _as_few(frame: pd.DataFrame, days: int) -> pd.Series:
     "frame",
     unit="probability",
     concept="order_frequency",
-    usual="order_days_90d_usual",
     reads=("order_days_30d", "order_days_90d_usual"),
 )
 def so_few_order_days_30d_probability(frame: pd.DataFrame) -> pd.Series:
@@ -321,7 +320,6 @@ def so_few_order_days_30d_probability(frame: pd.DataFrame) -> pd.Series:
     "frame",
     unit="probability",
     concept="order_frequency",
-    usual="order_days_90d_usual",
     reads=("order_days_60d", "order_days_90d_usual"),
 )
 def so_few_order_days_60d_probability(frame: pd.DataFrame) -> pd.Series:
@@ -333,7 +331,6 @@ def so_few_order_days_60d_probability(frame: pd.DataFrame) -> pd.Series:
     "frame",
     unit="probability",
     concept="order_frequency",
-    usual="order_days_90d_usual",
     reads=("order_days_90d", "order_days_90d_usual"),
 )
 def so_few_order_days_90d_probability(frame: pd.DataFrame) -> pd.Series:

@@ -93,7 +93,7 @@ def season_revenue_share_365d() -> str:
     return _in_season("this_year")
 
 
-@feature("months_of_two_years", unit="share", concept="season", usual="season_revenue_share_365d")
+@feature("months_of_two_years", unit="share", concept="season")
 def season_revenue_share_prior_365d() -> str:
     """Share of the gross order value of the year before the past one that fell in the same months."""
     return _in_season("year_before")
@@ -113,13 +113,13 @@ def order_bursts_ever() -> str:
 
 @feature("gaps", unit="share", concept="regularity")
 def silent_share_ever() -> str:
-    """Share of the time between the first and the newest order that lay in long silences: the burst index."""
+    """Share of the time between the first and the newest order that lay in long silences. The burst index."""
     return f"coalesce(sum(gap_days) FILTER (gap_days > {BURST_SILENCE_DAYS}), 0) / sum(gap_days)"
 
 
 @feature("gap_steps", unit="index", concept="regularity")
 def gap_regularity() -> str:
-    """Regularity of successive gaps: 1 by chance, larger the more they are alike.
+    """Regularity of successive gaps, 1 where they come by chance and larger the more they are alike.
 
     The Wheat-Morrison estimate k = (1 - 4 V) / (8 V) with V the variance of a gap's share of two successive gaps
     (Wheat & Morrison 1990, Journal of Marketing Research 27, 87-93), V pulled towards that of chance, 1/12, by
@@ -133,11 +133,12 @@ def gap_regularity() -> str:
 
 @feature("gap_steps", unit="standard deviations", concept="cycle")
 def gap_lengthening() -> str:
-    """How far the newest gaps depart upwards from the mean of all: the largest cumulative sum of their logarithms.
+    """How far the newest gaps have become longer than the customer's gaps were.
 
-    The statistic of a change of the mean (Page 1955, Biometrika 42, 523-527), scaled by the spread and the root of the
-    number of gaps; beyond 1.2 it is rarely chance. The variance is pulled towards that of chance by
-    :data:`features.rhythm.PRIOR_GAPS` gaps. Unknown below four gaps.
+    The largest cumulative sum of the logarithms less their mean, newest first, scaled by their spread and the root of
+    their number: the statistic of a change of the mean (Page 1955, Biometrika 42, 523-527); beyond 1.2 it is rarely
+    chance. The variance is pulled towards that of chance by :data:`features.rhythm.PRIOR_GAPS` gaps. Unknown below four
+    gaps.
     """
     squares = "sum(CAST(log_gap AS HUGEINT) * log_gap) / 1000000000000"
     total = "(max(log_gaps) / 1000000)"
@@ -147,9 +148,9 @@ def gap_lengthening() -> str:
     return f"CASE WHEN count(*) >= 4 THEN {drift} / sqrt(count(*) * ({variance})) END"
 
 
-@feature("gaps", unit="ratio", concept="cycle", usual="gap_mean_days_ever")
+@feature("gaps", unit="ratio", concept="cycle")
 def gap_fast_vs_slow() -> str:
-    """Mean gap with weights that halve every 90 days against weights that halve every 365 days."""
+    """Gaps of late against the longer run. Means with weights that halve every 90, and every 365, days."""
     fast, slow = (f"(sum({weight} * gap_days) / nullif(sum({weight}), 0))" for weight in (fading(90), fading(365)))
     return f"{fast} / {slow}"
 
@@ -162,7 +163,7 @@ def earlier_lapses() -> str:
 
 @feature("gap_steps", unit="flag", concept="regularity", empty=0)
 def reactivated_365d() -> str:
-    """Came back from such a lapse in the last 365 days (1 = yes)."""
+    """Came back in the last 365 days from a silence far beyond the usual long gap (1 = yes)."""
     return "count(*) FILTER (lapse AND days_ago <= 365) > 0"
 
 

@@ -77,7 +77,7 @@ def time_of_year_sin(frame: pd.DataFrame) -> pd.Series:
     return np.sin(2 * np.pi * frame["as_of"].dt.day_of_year / 365.25)
 
 
-@feature("order_days", unit="order days", concept="season", usual="order_days_30d")
+@feature("order_days", unit="order days", concept="season")
 def order_days_next_30d_last_year() -> str:
     """Days with an order in the 30 days that followed this date a year ago; unknown without that past."""
     return (
@@ -116,13 +116,13 @@ def _against_season(recent: str, pseudo: str) -> str:
     return f"CASE WHEN {usual} IS NOT NULL THEN {ratio_of(recent, usual, pseudo)} END"
 
 
-@feature("peers", unit="ratio", concept="season", usual="order_days_90d_usual")
+@feature("peers", unit="ratio", concept="season")
 def order_days_90d_vs_season_usual() -> str:
     """Order days of the last 90 days against the customer's own usual at this time of the year, one added to both."""
     return _against_season("order_days_90d", "1")
 
 
-@feature("peers", unit="ratio", concept="season", usual="revenue_90d_usual")
+@feature("peers", unit="ratio", concept="season")
 def revenue_90d_vs_season_usual() -> str:
     """Net revenue of the last 90 days against the customer's own usual at this time of the year, one usual order added
     to both.
@@ -132,7 +132,7 @@ def revenue_90d_vs_season_usual() -> str:
 
 @feature("peers", unit="order days", concept="season", usual="order_days_90d_usual")
 def order_days_expected_next_90d() -> str:
-    """Order days to expect in the next 90 days: those of the past year, spread as the segment's season says."""
+    """Order days to expect in the next 90 days. Those of the past year, spread as the segment's season says."""
     usual = "order_days_365d * 90 / least(365, greatest(90, days_since_first_order))"
     return f"CASE WHEN order_days_ever > 0 THEN {usual} * segment_season_next_90d_vs_even END"
 
@@ -179,13 +179,13 @@ def _of_orders(values: np.ndarray, frame: pd.DataFrame) -> pd.Series:
 
 @feature("frame", unit="share", concept="season", reads=_OPEN)
 def open_season_share(frame: pd.DataFrame) -> pd.Series:
-    """Share of the year that lies in months in which the customer has ordered; 1 while less than a year is known."""
+    """Share of the year that lies in months in which the customer has ordered. 1 while less than a year is known."""
     return _of_orders(_open_share(frame), frame)
 
 
 @feature("frame", unit="days", concept="season", usual="gap_median_days_ever", reads=_OPEN)
 def open_season_days_since_last_order(frame: pd.DataFrame) -> pd.Series:
-    """Days since the newest order, counted only in months in which the customer has ordered; all days while less than
+    """Days since the newest order, counted only in months in which the customer has ordered. All days while less than
     a year is known.
 
     A buyer of every March has 22 of them from 10 March to the end of February.
@@ -193,7 +193,7 @@ def open_season_days_since_last_order(frame: pd.DataFrame) -> pd.Series:
     return _of_orders(_open_days(frame), frame)
 
 
-@feature("frame", unit="cycles", concept="season", usual="gap_mean_days_ever", reads=(*_OPEN, "gap_mean_days_ever"))
+@feature("frame", unit="cycles", concept="season", reads=(*_OPEN, "gap_mean_days_ever"))
 def open_season_days_since_last_order_vs_gap(frame: pd.DataFrame) -> pd.Series:
     """Days since the newest order in the customer's open season, against its mean gap in the open season."""
     return _of_orders(_open_days(frame), frame) / (frame["gap_mean_days_ever"] * _open_share(frame))

@@ -17,6 +17,7 @@ from features.engines import ONE_BY_ONE, Engine, map_buckets
 from features.errors import TooLittleData
 from features.options import Value, resolved
 from features.own import OwnFile, install, installed
+from features.rhythm_class import rhythm_class_of
 from features.sql import quiet_connection
 
 ELIGIBLE = "eligible"
@@ -73,9 +74,9 @@ class SnapshotTable:
     Attributes
     ----------
     frame
-        ``customer_id``, ``as_of``, one float64 column per feature, ``cohort`` (``eligible`` or the code of the first
-        condition that failed), ``churn_window_days`` (int64). Ordered by (as_of, customer_id), with a plain range
-        index.
+        ``customer_id``, ``as_of``, ``segment``, one float64 column per feature, ``cohort`` (``eligible`` or the code of
+        the first condition that failed), ``churn_window_days`` (int64), ``rhythm_class``. Ordered by (as_of,
+        customer_id), with a plain range index.
     order_days
         Versioned order days: ``customer_id``, ``day``, ``is_order``, ``visible_from``, ``visible_until``.
     data_end
@@ -187,7 +188,8 @@ def finish(
     """Snapshots of the first pass with their peers and the customer's own window."""
     usual = levels[levels["segment"].isna()].set_index("as_of")[peers.USUAL_GAP]
     days = churn_windows(frame, window, frame["as_of"].map(usual))
-    return pd.concat([peers.with_peers(frame, levels, present, options), days.rename("churn_window_days")], axis=1)
+    whole = pd.concat([peers.with_peers(frame, levels, present, options), days.rename("churn_window_days")], axis=1)
+    return pd.concat([whole, rhythm_class_of(whole, options).rename("rhythm_class")], axis=1)
 
 
 def cohort_of(frame: pd.DataFrame, rule: Cohort) -> pd.Series:

@@ -55,6 +55,8 @@ class Taking:
         An empty folder; what is to be moved to ``out`` ends in its folder ``new``.
     buckets
         The number that was asked for, or None.
+    generation
+        The number in the names of the new files, above all that are there.
     now_ns
         The time of the disk when the work began, in nanoseconds.
     """
@@ -66,6 +68,7 @@ class Taking:
     work: Path
     moment: Moment
     buckets: int | None
+    generation: int
     now_ns: int
     bucket_count: int = 0
     met: dict[str, Met] = field(default_factory=dict)
@@ -77,11 +80,6 @@ class Taking:
     def new(self) -> Path:
         """The folder of files that are new, under the paths that they get in ``out``."""
         return self.work / "new"
-
-    @property
-    def generation(self) -> int:
-        """The number in the names of the new files."""
-        return self.plan.earlier.generation + 1 if self.plan.earlier else 0
 
     def judge(self) -> Mapping[str, TableState]:
         """Judge what is new of every table; return what the tables are then, but for their clean rows.

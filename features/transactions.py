@@ -89,12 +89,12 @@ def revenue_monthly_mean_90d() -> str:
 
 @feature("order_days", unit="share", concept="revenue")
 def revenue_drop_share_30d() -> str:
-    """Share by which the net revenue of the last 30 days fell short of the 30 before; unknown over nothing."""
+    """Share by which the net revenue of the last 30 days fell short of the 30 before. Unknown after nothing."""
     before = "sum(amount) FILTER (days_ago BETWEEN 31 AND 60)"
     return f"CASE WHEN {before} > 0 THEN 1 - coalesce(sum(amount) FILTER (days_ago <= 30), 0) / {before} END"
 
 
-@feature("features", unit="flag", concept="revenue", usual="revenue_90d_usual")
+@feature("features", unit="flag", concept="revenue")
 def revenue_90d_unchanged() -> str:
     """Net revenue of the last 90 days is about the customer's own usual (1 = yes)."""
     apart = "abs(revenue_90d - revenue_90d_usual)"
@@ -167,9 +167,8 @@ def order_value_mean_90d_vs_ever() -> str:
 
 @feature("order_days", unit="change", concept="order_value")
 def order_value_slope_365d() -> str:
-    """Trend of the net value of an order day over the past year, per 90 days as a share of its mean: least squares.
-
-    Unknown below three order days.
+    """Trend of the net value of an order day over the past year, per 90 days as a share of its mean. By least squares;
+    unknown below three order days.
     """
     within = "FILTER (is_order AND days_ago <= 365)"
     cents = "CAST(amount * 100 AS HUGEINT)"
@@ -180,9 +179,9 @@ def order_value_slope_365d() -> str:
     return f"CASE WHEN {number} >= 3 AND {value} > 0 THEN 90 * ({rise} / {spread}) / ({value} / {number}) END"
 
 
-@feature("order_days", unit="ratio", concept="order_value", usual="order_value_mean_ever")
+@feature("order_days", unit="ratio", concept="order_value")
 def order_value_fast_vs_slow() -> str:
-    """Mean order value with weights that halve every 60 days against weights that halve every 365 days."""
+    """Order value of late against the longer run. Means with weights that halve every 60, and every 365, days."""
     cents = "CAST(amount * 100 AS HUGEINT)"
     fast, slow = (
         f"(sum({cents} * {weight}) FILTER (is_order) / nullif(sum({weight}) FILTER (is_order), 0))"
@@ -197,9 +196,9 @@ def large_orders(past: str) -> str:
     return f"CASE WHEN count(large_from) > 0 THEN count(*) FILTER (amount >= large_from AND {past}) END"
 
 
-@feature("sized_order_days", unit="change", concept="order_value", usual="large_orders_90d_usual")
+@feature("sized_order_days", unit="change", concept="order_value")
 def large_orders_90d_change() -> str:
-    """Large orders of the last 90 days against the 90 before: -75% is a fall from 4 to 1; unknown after none."""
+    """Change of the large orders of the last 90 days against the 90 before. A fall from 4 to 1 is -75%."""
     recent, before = (
         f"count(*) FILTER (amount >= large_from AND days_ago BETWEEN {first} AND {first + 89})" for first in (1, 91)
     )
@@ -282,15 +281,15 @@ def high_margin_share(past: str) -> str:
     return f"coalesce(sum(high_margin_amount) FILTER ({past}), 0) / nullif(sum(margin_amount) FILTER ({past}), 0)"
 
 
-@feature("features", unit="change", concept="margin", needs=("margin",), usual="high_margin_share_90d_usual")
+@feature("features", unit="change", concept="margin", needs=("margin",))
 def high_margin_share_90d_change() -> str:
-    """Share of revenue from lines with a high margin against the customer's own usual share: -35% from .65 to .42."""
+    """Change of the share of revenue from lines with a high margin against the customer's own usual share."""
     return "high_margin_share_90d / nullif(high_margin_share_90d_usual, 0) - 1"
 
 
-@feature("features", unit="share", concept="margin", needs=("margin",), usual="high_margin_share_90d_usual")
+@feature("features", unit="share", concept="margin", needs=("margin",))
 def high_margin_share_drop_at_same_revenue() -> str:
-    """Fall of the share of revenue from lines with a high margin while revenue itself is about as usual; else 0."""
+    """Fall of the share of revenue from lines with a high margin while revenue itself is about as usual. Else 0."""
     drop = "greatest(0, -high_margin_share_90d_vs_usual)"
     return f"CASE WHEN high_margin_share_90d_vs_usual IS NOT NULL THEN revenue_90d_unchanged * {drop} END"
 

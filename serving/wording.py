@@ -36,6 +36,7 @@ _UNKNOWN = say("{concept}: no figure is known.")
 
 _WINDOW = re.compile(r"_(\d+)d(?=_|$)")
 _VIEW = re.compile(r"(?<=\dd)_(z|vs_peers)$")
+_COMPARED = re.compile(r"_(vs_usual|z|vs_peers)$")
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,12 @@ def _said(way: Sentence, figures: Mapping[str, Figure], days: str, speaker: Spea
 
 
 def _own_feature(known: Feature, figures: Mapping[str, Figure], speaker: Speaker) -> str:
-    """What can be said of a feature that has no sentence of its own."""
+    """What can be said of a feature that has no sentence of its own: of a comparison, what it compares."""
+    base = REGISTRY.get(_COMPARED.sub("", known.name))
+    if base and base.name in figures:
+        usual = figures.get(base.usual) if base.usual else None
+        known = base
+        figures = {"value": figures[base.name], **({} if usual is None else {"usual": usual})}
     kind = names.KIND_OF_UNIT.get(known.unit, "number")
     meaning = known.meaning.split(". ")[0].rstrip(".")
     for way in _OWN:

@@ -21,6 +21,7 @@ from typing import TypeVar, cast
 from uuid import uuid4
 
 import pandas as pd
+from companies import environment
 
 from features import cutoffs, snapshots
 from features.buckets import Events, read_events
@@ -196,7 +197,7 @@ def _running(folder: Path, command: str, *options: str) -> subprocess.Popen[byte
         return subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.{command}", *options],
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": paths},  # noqa: TID251
+            env=environment(folder) | {"PYTHONPATH": paths},
             stdout=log,
             stderr=log,
         )

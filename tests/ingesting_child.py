@@ -26,6 +26,7 @@ from features.quarantine import ingest
 from features.sources import open_source
 
 EARLY = ("remembered", "write_refused", "write_parts", "measure")
+BUCKETS = (2, 4)
 LATE = ("mkdir", "rename", "replace", "unlink", "rmdir")
 
 
@@ -122,9 +123,9 @@ def left_over(folder: Path) -> list[str]:
     return [path.name for path in [*found, *folder.glob(".*")]]
 
 
-def take(folder: Path, out: str) -> None:
+def take(folder: Path, out: str, buckets: int = 2) -> None:
     run_at = datetime(2024, 6, 1)  # noqa: DTZ001 - in the project's zone
-    ingest(open_source(folder / "data"), folder / out, run_at=run_at, timezone="UTC", max_share=1, buckets=2)
+    ingest(open_source(folder / "data"), folder / out, run_at=run_at, timezone="UTC", max_share=1, buckets=buckets)
 
 
 def write(folder: Path, day: int, lines: str) -> None:
@@ -141,7 +142,7 @@ def prepare(folder: Path, how: str) -> None:
     write(folder, 2, "A,4,2024-05-02,4\nB,5,2024-05-02,5\nB,6,never,6\n")
     if how == "whole":
         write(folder, 1, "A,1,2024-05-01,9\nB,2,2024-05-01,x\n")
-    take(folder, "after")
+    take(folder, "after", BUCKETS[how == "full"])
     for name in ("before", "after"):
         (folder / f"{name}.txt").write_text(rows_of(folder / name))
 
@@ -155,11 +156,11 @@ def main(place: str, how: str) -> None:
         shutil.rmtree(folder / "out", ignore_errors=True)
         if (folder / "before").exists():
             shutil.copytree(folder / "before", folder / "out")
-        died = killed(dying(point, lambda: take(folder, "out")))
+        died = killed(dying(point, lambda: take(folder, "out", BUCKETS[how == "full"])))
 
         def told(died: bool = died) -> None:
             after_kill = seen(folder)
-            take(folder, "out")
+            take(folder, "out", BUCKETS[how == "full"])
             same = quarantine(folder / "out") == quarantine(folder / "after")
             line = {"died": died, "seen": after_kill, "then": seen(folder), "quarantine": same}
             print(json.dumps({**line, "left": left_over(folder)}))

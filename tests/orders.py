@@ -110,7 +110,7 @@ def features_of(
     """The features of one customer at one cutoff; every table is written as for :func:`lines`."""
     tables = {name: lines(written) for name, written in others.items()}
     frame = snapshots_of(lines(text), [as_of], options, **tables)
-    numbers = frame.set_index("customer_id").drop(columns=["as_of", "segment", "cohort"])
+    numbers = frame.set_index("customer_id").drop(columns=["as_of", "segment", "cohort", "rhythm_class"])
     return numbers.loc[customer].astype("float64")
 
 

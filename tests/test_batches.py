@@ -207,3 +207,19 @@ def test_what_the_manifest_says_of_the_next_ingest_is_plain_data(two_days: Path)
     assert json.loads(json.dumps(state.to_dict())) == manifest["state"]
     names = [file.name for file in state.tables["transactions"].files]
     assert names == ["2024-05-01.csv", "2024-05-02.csv"]
+
+
+@pytest.mark.parametrize(
+    ("taken", "words"),
+    [
+        (batches.Taken("full", "x.csv changed"), "Everything was read: x.csv changed."),
+        (batches.Taken("incremental", "", {}, {}, {}), "Nothing was new."),
+        (
+            batches.Taken("incremental", "", {"quotes": ("1", "2", "3", "4")}, {"customers": "new"}, {"quotes": 2}),
+            "Read: 4 new in quotes (1, 2, 3, ...); customers whole (new); 2 rows of quotes that had been set aside.",
+        ),
+    ],
+    ids=["full", "nothing", "some"],
+)
+def test_what_was_read_is_said_in_one_line(taken: batches.Taken, words: str) -> None:
+    assert taken.words == words

@@ -1,5 +1,6 @@
 """Buckets on real Dask clusters of two worker processes: the same results, and one clear line for what goes wrong."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,7 @@ def test_a_cluster_at_an_address_gives_the_same_and_its_end_is_told_in_one_line(
         found = map_buckets(days, events, engine, "orders")
         assert_frame_equal(pd.concat(found), pd.concat(map_buckets(days, events)), check_exact=True)
         assert engine.map(threads, [0], "threads") == [(2, "1")]
+        assert set(engine.cluster.client.run(os.getenv, "DO_NOT_TRACK").values()) == {"true"}
         for worker in processes.workers:
             worker.terminate()
             worker.wait()

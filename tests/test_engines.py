@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from features.engines import ONE_BY_ONE, map_buckets
 from features.errors import KizashiError, SettingsError
 from pipelines import dask_clusters, engines
 from pipelines.engines import engine_of
-from pipelines.settings import Settings
+from pipelines.settings import Settings, load_settings
 
 HERE = Path(__file__).parent
 
@@ -56,6 +57,33 @@ def test_without_dask_one_line_says_what_to_install() -> None:
         'or set kind = "local".',
         "[]",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('kind = "spark"', 'kind = "spark", allowed: "local" or "dask"'),
+        ('address = "10.0.0.5:8786"', 'address = "10.0.0.5:8786", allowed: "tcp://HOST:PORT", "tls://HOST:PORT"'),
+        ('address = "tcp://me:secret@dask:8786"', 'allowed: "tcp://HOST:PORT"'),
+        ('memory_per_worker = "much"', 'memory_per_worker = "much", allowed: a size, such as "4GiB"'),
+        ("workers = 0", "workers = 0, allowed: a whole number, at least 1"),
+        ("retries = -1", "retries = -1, allowed: a whole number, at least 0"),
+    ],
+)
+def test_a_setting_of_the_engine_that_cannot_be_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "shop.toml"
+    file.write_text(f"[engine]\n{text}\n")
+    with pytest.raises(SettingsError, match=re.escape(words)):
+        load_settings(file)
+
+
+def test_addresses_and_sizes_of_the_engine_are_taken(tmp_path: Path) -> None:
+    file = tmp_path / "shop.toml"
+    for address in ("tcp://10.0.0.5:8786", "tls://dask.example:8786", "tcp://[::1]:8786"):
+        for memory in ("4GiB", "500 MB", "1.5 TB"):
+            file.write_text(f'[engine]\nkind = "dask"\naddress = "{address}"\nmemory_per_worker = "{memory}"\n')
+            read = load_settings(file).engine
+            assert (read.address, read.memory_per_worker) == (address, memory)
 
 
 @pytest.fixture

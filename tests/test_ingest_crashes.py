@@ -22,7 +22,7 @@ def lines_of(folder: Path, how: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in child.stdout.splitlines()]
 
 
-@pytest.mark.parametrize(("how", "steps"), [("first", 4), ("day", 15), ("whole", 15)])
+@pytest.mark.parametrize(("how", "steps"), [("first", 4), ("day", 15), ("whole", 15), ("full", 15)])
 def test_an_ingest_killed_at_any_step_leaves_the_events_before_or_after(tmp_path: Path, how: str, steps: int) -> None:
     lines = lines_of(tmp_path, how)
     assert [line["died"] for line in lines] == [True] * (len(lines) - 1) + [False]
