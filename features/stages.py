@@ -63,8 +63,8 @@ def _signs(signs: dict[str, str]) -> str:
 
 @feature("features", unit="flag", concept="order_frequency", usual="order_days_90d_usual")
 def orders_almost_stopped() -> str:
-    """Next to no orders in 90 days of a customer with one or more in the quarters before, or whose pause is long by the own cycle
-    (1 = yes).
+    """Next to no orders in 90 days of a customer with one or more in the quarters before, or whose pause is long by the
+    own cycle (1 = yes).
     """
     expected = "(order_days_90d_usual >= 1 OR coalesce(purchasing_paused, 0) = 1)"
     return (

@@ -229,7 +229,7 @@ def _said(way: Sentence, figures: Mapping[str, Figure], days: str, speaker: Spea
 def _own_feature(known: Feature, figures: Mapping[str, Figure], speaker: Speaker) -> str:
     """What can be said of a feature that has no sentence of its own: of a comparison, what it compares."""
     base = REGISTRY.get(_COMPARED.sub("", known.name))
-    if base and base.name in figures:
+    if base and base is not known and base.name in figures:
         usual = figures.get(base.usual) if base.usual else None
         known = base
         figures = {"value": figures[base.name], **({} if usual is None else {"usual": usual})}
