@@ -39,6 +39,7 @@ format: $(MADE)  ## lay out the code and mend what ruff can mend
 docs: $(MADE)  ## write the pages that are made from the code
 	@$(VENV)/bin/python -m features.contract > docs/contract.md
 	@$(VENV)/bin/python -c "from pipelines.settings import settings_page; print(settings_page(), end='')" > docs/settings.md
+	@$(VENV)/bin/python -m features.catalogue > docs/features.md
 	@$(VENV)/bin/python -m features.simulate.page > docs/simulator.md
 
 clean:  ## remove the environment and all caches, never your results in var/

@@ -60,10 +60,12 @@ REFERENCES = {
     **{rule.name: f"rule: {rule.name.replace('_', ' ')}" for rule in RULES},
     RANDOM: "random",
 }
-SILENT, LOST = "no_order_90", "lost_90"
+SILENT, LOST, COMING = "no_order_90", "lost_90", "coming_90"
 WARNED = "warned_60"
 #: Outcome -> the column of a prediction that ranks for it, as in the standing table.
 RANKS_BY = {SILENT: f"p_no_order_{SHOWN_HORIZON}", LOST: "churn_probability"}
+#: Outcome -> the score that everybody is ranked by; a loss to come is ranked by what warns of it.
+SCORES = {SILENT: "by_no_order_90", LOST: "by_lost_90", COMING: WARNS_BY}
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ class Ablation:
     ----------
     table
         One row per set and model (``champion``, ``lightgbm``): ``set``, ``model``, ``columns`` (features that it has),
-        then with ``_low`` and ``_high``: ``no_order_90``, ``lost_90`` (AUC), ``warned_60``, ``precision``; the same
-        with ``_lead`` for the AUC over the orders alone, and ``times_baseline`` (``warned_60`` over theirs).
+        then with ``_low`` and ``_high``: ``no_order_90``, ``lost_90``, ``coming_90`` (AUC), ``warned_60``,
+        ``precision``; with ``_lead`` the AUC over the orders alone; ``times_baseline``: ``warned_60`` over theirs.
     references
         The same figures of oracles, rules and chance; ``contestant`` names them.
     facts
@@ -131,10 +133,12 @@ def measured(data: Path, names: Sequence[str], work: Path, repeats: int = REPEAT
         raise SettingsError(f"{data}: expected a folder `truth` there. Give a company that `kizashi simulate` wrote.")
     base = _as_dated(pd.read_parquet(work / "base.parquet"))
     base = base.join(derive(base)[[SILENT]]).assign(**{LOST: truth.lost_at(base)})
+    ahead = (truth.lost_at(base, 0) == 0) & ~base["overdue"]
+    base = base.assign(**{COMING: base[LOST].where(ahead)})
     said = {name: _as_dated(pd.read_parquet(work / f"{name}.parquet")) for name in names}
     sets = pd.concat([_of_set(name, rows) for name, rows in said.items()], ignore_index=True)
     scored = pd.concat([sets, _references(base, truth)], ignore_index=True)
-    scored = scored.merge(base[[*KEYS, SILENT, LOST, "overdue"]], on=KEYS, validate="many_to_one")
+    scored = scored.merge(base[[*KEYS, SILENT, LOST, COMING, "overdue"]], on=KEYS, validate="many_to_one")
     figures = _ranking(scored, repeats).merge(_early(scored, base, truth, repeats), on="contestant")
     split = figures["contestant"].str.partition("|")
     table = figures.assign(set=split[0], model=split[2].replace("", CHAMPION))
@@ -178,10 +182,10 @@ def _references(base: pd.DataFrame, truth: Truth) -> pd.DataFrame:
 
 
 def _ranking(scored: pd.DataFrame, repeats: int) -> pd.DataFrame:
-    """AUC of everybody for both outcomes, and the lead of each over the orders alone with the same model."""
+    """AUC of everybody for each outcome, and the lead of each over the orders alone with the same model."""
     parts = []
-    for outcome in (SILENT, LOST):
-        judged = scored[["contestant", *KEYS]].assign(probability=scored[f"by_{outcome}"], outcome=scored[outcome])
+    for outcome, score in SCORES.items():
+        judged = scored[["contestant", *KEYS]].assign(probability=scored[score], outcome=scored[outcome])
         judged = judged.dropna(subset="outcome").reset_index(drop=True)
         names = list(judged["contestant"].unique())
         table = evaluation.standing_table(judged, repeats=repeats, ranks_only=names, rng=_rng())
@@ -231,6 +235,8 @@ COLUMNS = (
     (f"{SILENT}_lead", "over orders alone", 4),
     (LOST, "AUC: lost in truth", 3),
     (f"{LOST}_lead", "over orders alone", 4),
+    (COMING, "AUC: loss to come", 3),
+    (f"{COMING}_lead", "over orders alone", 4),
     (WARNED, "warned >= 60 days ahead", 3),
     ("times_baseline", "times orders alone", 2),
     ("precision", "precision", 3),
@@ -244,8 +250,9 @@ def page(found: Ablation, head: str) -> str:
         head + "".join(f"\n- {words}" for words in found.facts.values()),
         "Each set is the company as it would be with these tables alone: the others are not there at all. *Lost in "
         "truth*: the customer is in the stage lost 90 days after the cutoff, ranked by the chance of no order in the "
-        "own window. *Warned*: share of losses with a new warning that opened at least 60 and at most "
-        f"{USUAL.hit_within_days} days before, of customers who were not overdue, at "
+        "own window. *Loss to come*: the same, of customers who were neither lost nor overdue at the cutoff, ranked by "
+        "what warns of it, the chance of no order in 90 days. *Warned*: share of losses with a new warning that opened "
+        f"at least 60 and at most {USUAL.hit_within_days} days before, of customers who were not overdue, at "
         f"{USUAL.per_100_a_month:g} new warnings per 100 customers and month for everybody. *Precision*: share of the "
         "new warnings that a loss followed. *Times*: share warned over that of the orders alone; surely more where the "
         "interval begins above 1. In brackets 95 % intervals over customers, paired where two are compared.",
@@ -281,6 +288,7 @@ def _verdicts(table: pd.DataFrame) -> Iterator[str]:
     for name, words, even in (
         (f"{SILENT}_lead", "AUC for no order", 0.0),
         (f"{LOST}_lead", "AUC for the true loss", 0.0),
+        (f"{COMING}_lead", "AUC for the loss to come", 0.0),
         ("times_baseline", "Losses warned about 60 days ahead", 1.0),
     ):
         better, worse = rows[rows[f"{name}_low"] > even], rows[rows[f"{name}_high"] < even]
@@ -297,13 +305,14 @@ def plot(found: Ablation) -> "Figure":
     from matplotlib.figure import Figure
 
     rows = found.table[(found.table["model"] == CHAMPION) & (found.table["set"] != ORDERS)][::-1]
-    sheet = Figure(figsize=(11, 0.42 * len(rows) + 1.4), layout="constrained")
-    panels: Any = sheet.subplots(1, 3, sharey=True)
+    sheet = Figure(figsize=(13, 0.42 * len(rows) + 1.4), layout="constrained")
+    panels: Any = sheet.subplots(1, 4, sharey=True)
     for axes, (name, words, even) in zip(
         panels,
         (
             (f"{SILENT}_lead", "AUC, no order in 90 days", 0.0),
             (f"{LOST}_lead", "AUC, lost in truth", 0.0),
+            (f"{COMING}_lead", "AUC, loss to come", 0.0),
             ("times_baseline", "share of losses warned >= 60 days\nahead, times orders alone", 1.0),
         ),
         strict=True,

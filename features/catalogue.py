@@ -12,7 +12,7 @@ from features.own import own_names
 from features.registry import Feature, registered
 
 #: The views of a moving quantity besides its raw windows.
-VIEWS = ("usual", "vs_usual", "z", "vs_peers")
+VIEWS = ("vs_usual", "usual", "z", "vs_peers")
 _VIEW = re.compile(rf"_({'|'.join(VIEWS)})$")
 
 

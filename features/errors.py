@@ -9,6 +9,7 @@
     |-- TooLittleData             not enough customers, orders or history for what was asked
     |-- SettingsError             a setting that is unknown or out of range
     |-- FeatureError              a declared feature that cannot be computed
+    |-- EngineError               a cluster that cannot go on (in features/engines.py)
     |-- ArtefactError             a model that is missing, altered or of another version
     |-- InvalidPredictions        predictions that cannot be evaluated (in models/evaluation.py)
     `-- StoreError                results that contradict what is already published

@@ -87,7 +87,7 @@ def take_parts(
     values = resolved(options or {})
     progress("when each source begins", 0.0)
     watched = progress if engine is ONE_BY_ONE else silent
-    plan = Plan(tuple(as_ofs), cohort, all_starts(events, engine), values, installed(), watched)
+    plan = Plan(tuple(as_ofs), cohort, all_starts(events, engine), values, installed(), progress=watched)
     map_buckets(_First(plan, folder), events, engine, "features")
     progress("comparing customers with their peers", 0.9)
     read = ", ".join(["as_of", "segment", "cohort", *peers.needed(events.columns)])

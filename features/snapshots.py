@@ -103,6 +103,7 @@ def take(
     window: Window,
     options: Mapping[str, object] | None = None,
     engine: Engine = ONE_BY_ONE,
+    max_rows: int | None = None,
     progress: Progress = silent,
 ) -> SnapshotTable:
     """Snapshots of all customers at the given cutoffs.
@@ -113,6 +114,9 @@ def take(
         Values of :mod:`features.options` that differ from their defaults.
     engine
         What maps the buckets.
+    max_rows
+        About so many snapshots are kept: beyond it customers are drawn at random, all snapshots of a customer together,
+        so that memory has a bound; peers are then those of the sample.
 
     Raises
     ------
@@ -125,7 +129,11 @@ def take(
     progress("when each source begins", 0.0)
     starts = all_starts(events, engine)
     watched = progress if engine is ONE_BY_ONE else silent
-    plan = Plan(tuple(as_ofs), cohort, starts, values, installed(), watched)
+    share = 1.0
+    if max_rows is not None:
+        customers = sum(map_buckets(_customers, events, engine, "customers"))
+        share = min(1.0, max_rows / max(1, customers * len(as_ofs)))
+    plan = Plan(tuple(as_ofs), cohort, starts, values, installed(), share, watched)
     parts = map_buckets(plan, events, engine, "features")
     frame = pd.concat([rows for rows, _ in parts], ignore_index=True)
     if frame.empty:
@@ -155,6 +163,7 @@ class Plan:
     starts: pd.DataFrame
     options: Mapping[str, Value]
     own: tuple[OwnFile, ...] = ()
+    share: float = 1.0
     progress: Progress = silent
 
     def __call__(self, events: Events, bucket: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -168,7 +177,21 @@ class Plan:
                 "ORDER BY customer_id, day, visible_from"
             ).df()
             frame = building.build(con, self.as_ofs, events.columns, starts=self.starts, options=self.options)
-        return frame.assign(cohort=cohort_of(frame, self.cohort)), days.astype({"customer_id": "str"})
+        days = days.astype({"customer_id": "str"})
+        frame = frame[drawn(frame["customer_id"], self.share)].reset_index(drop=True)
+        return frame.assign(cohort=cohort_of(frame, self.cohort)), days[drawn(days["customer_id"], self.share)]
+
+
+def drawn(customers: pd.Series, share: float) -> pd.Series:
+    """Whether each row's customer is in a sample of about `share` of the customers, the same at every date."""
+    if share >= 1:
+        return pd.Series(True, index=customers.index)
+    return pd.util.hash_pandas_object(customers, index=False).set_axis(customers.index) < share * 2.0**64
+
+
+def _customers(events: Events, bucket: int) -> int:
+    with events.connect(bucket) as con:
+        return int(con.execute("SELECT count(DISTINCT customer_id) FROM transactions").fetchall()[0][0])
 
 
 def all_starts(events: Events, engine: Engine = ONE_BY_ONE) -> pd.DataFrame:

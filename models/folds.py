@@ -13,7 +13,7 @@ import pandas as pd
 
 from features.errors import TooLittleData
 from features.labels import HORIZONS, derive
-from features.snapshots import ELIGIBLE, Progress, SnapshotTable, silent
+from features.snapshots import ELIGIBLE, Progress, SnapshotTable, drawn, silent
 from models import churn_model, label_free
 from models.churn_model import ChurnModel
 from models.classifiers import LIGHTGBM, LOGISTIC, Boosting, BoostingOptions, Logistic
@@ -195,20 +195,13 @@ def _training(
 ) -> Training:
     newest = sorted(frame.loc[frame["as_of"] < as_of, "as_of"].unique())[-options.max_slices :]
     past = frame["as_of"].isin(newest) & (frame["cohort"] == ELIGIBLE)
-    past &= _drawn(frame["customer_id"], options.max_rows / max(int(past.sum()), 1))
+    past &= drawn(frame["customer_id"], options.max_rows / max(int(past.sum()), 1))
     rows = frame[past].join(outcome.loc[past, ["days_to_next_order", "observed_days"]])
     held = here[here["cohort"] == ELIGIBLE]
     columns = tuple(name for name in churn_model.feature_names() if name in held and held[name].notna().any())
     return Training(
         rows, here[here["order_days_ever"] >= 1], columns, options.seed, options.threads, options.invoice_latency_days
     )
-
-
-def _drawn(customers: pd.Series, share: float) -> pd.Series:
-    """Whether each row's customer is in a sample of about `share` of the customers, the same at every date."""
-    if share >= 1:
-        return pd.Series(True, index=customers.index)
-    return pd.util.hash_pandas_object(customers, index=False) < share * 2.0**64
 
 
 def _fold(as_of: pd.Timestamp, training: Training, eligible: pd.DataFrame, champion: ChurnModel) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The command line: ``kizashi check | train | score | backtest | explain | demo | simulate | features | leaks``.
+"""The command line: ``kizashi check | train | score | backtest | explain | demo | simulate`` and what looks closer.
 
 A user's mistake is one line on standard error and exit code 2. Heavy libraries are imported by the command that needs
 them, so that help comes at once.
@@ -61,16 +61,18 @@ def check(data: Data, as_of: AsOf = None, config: Config = None, out: Out = DEFA
     from features.blanks import blanks, features_off
     from features.snapshots import funnel, take
     from pipelines import console, console_accounts
+    from pipelines.engines import engine_of
     from pipelines.intake import take_in
 
-    with console.bar() as report:
-        intake = take_in(request)
+    with console.bar() as report, engine_of(request.settings(), progress=report) as engine:
+        intake = take_in(request, engine=engine)
         table = take(
             intake.events,
             [intake.as_of],
             cohort=intake.cohort(),
             window=intake.window(),
             options=intake.options(),
+            engine=engine,
             progress=report,
         )
     console.ingest_table(intake.report)
@@ -159,13 +161,14 @@ def backtest(
     work = out.parent / f".{out.stem}.work"
     request = request_of(data, work, as_of, config, layout)
     from pipelines import console
+    from pipelines.engines import engine_of
     from pipelines.intake import take_in
     from pipelines.replay import backtest as replay
     from pipelines.train import write_parquet
 
     try:
-        with console.bar() as report:
-            intake = take_in(request)
+        with console.bar() as report, engine_of(request.settings(), progress=report) as engine:
+            intake = take_in(request, engine=engine)
             result = replay(intake, first, last, progress=report)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -193,11 +196,12 @@ def explain(
     """Tell why one customer was flagged: every reason, and how they add up."""
     request = request_of(data, out, as_of, config, layout)
     from pipelines import console
+    from pipelines.engines import engine_of
     from pipelines.intake import take_in
     from pipelines.story import explain as tell
 
-    with console.bar() as report:
-        intake = take_in(request)
+    with console.bar() as report, engine_of(request.settings(), progress=report) as engine:
+        intake = take_in(request, engine=engine)
         story = tell(intake, customer, progress=report)
     console.story(story, intake.settings.project.currency)
 

@@ -90,6 +90,7 @@ def backtest(intake: Intake, first: date, last: date, *, progress: Progress = si
         window=intake.window(),
         options=intake.options(),
         engine=intake.engine,
+        max_rows=intake.settings.training.max_rows,
         progress=progress,
     )
     walk = walk_forward(table, cutoffs, intake.walk_options(), progress=progress)

@@ -65,6 +65,7 @@ def train(intake: Intake, *, promote: bool = False, progress: Progress = silent)
         window=intake.window(),
         options=intake.options(),
         engine=intake.engine,
+        max_rows=intake.settings.training.max_rows,
         progress=progress,
     )
     walk = walk_forward(table, tried, intake.walk_options(), progress=progress)

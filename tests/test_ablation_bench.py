@@ -138,7 +138,7 @@ def test_the_page_names_who_is_ahead_and_shows_rules_and_chance_beside(judged):
     assert "| orders alone | 7 |" in text
     assert "| rule: cycle |" in text
     assert "| random | 0.500" in text
-    assert len(ablation.plot(judged).axes) == 3
+    assert len(ablation.plot(judged).axes) == 4
 
 
 def test_data_without_a_truth_is_refused(tmp_path):

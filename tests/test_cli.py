@@ -86,7 +86,8 @@ def test_every_commands_help_ends_in_an_example_that_it_understands(name: str) -
 def test_the_help_of_all_ends_in_an_example_too() -> None:
     shown = CliRunner().invoke(cli.app, ["--help"])
     assert shown.output.strip().endswith("Example: kizashi demo")
-    assert set(COMMANDS) == {"check", "train", "score", "backtest", "explain", "demo", "simulate"}
+    of_every_day = {"check", "train", "score", "backtest", "explain", "demo", "simulate"}
+    assert set(COMMANDS) == of_every_day | {"features", "leaks", "account", "notes", "statistics"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

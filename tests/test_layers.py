@@ -31,6 +31,7 @@ CLOCK = (
 DOORS = {
     "mlflow": ("models/tracking.py",),
     "prefect": ("pipelines/",),
+    **dict.fromkeys(("dask", "distributed", "prefect_dask"), ("pipelines/engines.py", "pipelines/dask_clusters.py")),
     "sqlalchemy": ("serving/store.py", "serving/migrations/"),
     "alembic": ("serving/store.py", "serving/migrations/"),
     **dict.fromkeys(("os.environ", "os.environb", "os.getenv", "os.putenv"), ("pipelines/settings.py",)),

@@ -231,3 +231,18 @@ def test_progress_names_each_bucket_and_the_share_that_is_done(tmp_path):
         ("features of bucket 1 of 2", 0.0),
         ("features of bucket 2 of 2", 0.5),
     ]
+
+
+def test_beyond_the_most_rows_customers_are_drawn_with_all_their_snapshots(tmp_path):
+    events = ingested(world_lines(), tmp_path, 3)
+    dates = [date(2024, 9, 1), date(2025, 3, 1)]
+    whole = take(events, dates, cohort=Cohort(), window=Window()).frame
+    some = take(events, dates, cohort=Cohort(), window=Window(), max_rows=60)
+    kept = set(some.frame["customer_id"])
+    assert 0 < len(kept) < whole["customer_id"].nunique()
+    same = whole[whole["customer_id"].isin(kept)].reset_index(drop=True)
+    local = ["customer_id", "as_of", "cohort", "revenue_90d_vs_usual", "gap_cv_ever"]
+    pd.testing.assert_frame_equal(some.frame[local], same[local], check_exact=True)
+    assert set(some.order_days["customer_id"]) >= kept
+    assert some.order_days["customer_id"].nunique() < world_lines()["customer_id"].nunique()
+    assert take(events, dates, cohort=Cohort(), window=Window(), max_rows=10**9).frame.equals(whole)

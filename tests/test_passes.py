@@ -1,0 +1,62 @@
+"""Snapshots on disk, bucket by bucket: the same as those in memory, with their outcomes, whoever computes them."""
+
+from datetime import date
+
+import pandas as pd
+import pytest
+from orders import ingested, world_lines
+
+from features.errors import SourceError
+from features.passes import take_parts
+from features.snapshots import ELIGIBLE, Cohort, Window, take
+
+DATES = (date(2024, 9, 1), date(2025, 3, 1))
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("both")
+    events = ingested(world_lines(), folder / "data", 3)
+    parts = folder / "parts"
+    parts.mkdir()
+    return take(events, DATES, cohort=Cohort(), window=Window()), take_parts(
+        events, DATES, parts, cohort=Cohort(), window=Window()
+    )
+
+
+def whole(frames):
+    return pd.concat(frames).sort_values(["as_of", "customer_id"], ignore_index=True)
+
+
+def test_the_parts_together_are_the_table(both):
+    table, parts = both
+    frames = [parts.frame(bucket) for bucket in range(3)]
+    assert all(len(frame) for frame in frames)
+    pd.testing.assert_frame_equal(whole(frames), table.frame, check_exact=True)
+
+
+def test_the_outcomes_of_the_parts_are_those_of_the_table(both):
+    table, parts = both
+    until = date(2025, 6, 1)
+    found = []
+    for bucket in range(3):
+        part = parts.table(bucket)
+        found.append(part.outcomes(until))
+    pd.testing.assert_frame_equal(whole(found), table.outcomes(until), check_exact=True)
+
+
+def test_medians_are_those_of_the_eligible_of_the_date(both):
+    table, parts = both
+    here = table.frame[(table.frame["as_of"] == pd.Timestamp(DATES[1])) & (table.frame["cohort"] == ELIGIBLE)]
+    medians = parts.medians(DATES[1])
+    for name in ("revenue_90d", "days_since_last_order", "order_days_90d_vs_peers"):
+        assert medians[name] == pytest.approx(here[name].median(), rel=1e-12)
+
+
+def test_a_part_that_cannot_be_read_names_its_bucket(tmp_path):
+    events = ingested(world_lines(), tmp_path / "data", 3)
+    file = sorted((events.folder / "transactions" / "bucket=1").glob("*.parquet"))[0]
+    file.write_bytes(file.read_bytes()[:200])
+    (tmp_path / "parts").mkdir()
+    with pytest.raises(SourceError, match="bucket 1 of "):
+        take_parts(events, DATES, tmp_path / "parts", cohort=Cohort(), window=Window())
