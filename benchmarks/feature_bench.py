@@ -26,10 +26,10 @@ CUTOFFS = (1, 6, 12, 24)
 #: Lines an order; the second has as many customers and order days, and so many times the lines.
 ORDER_SIZES = (10, 40)
 FIRST_SIZE = 1_000_000
-#: What the others can bear: lines and cutoffs.
-PANDAS = (FIRST_SIZE, 3)
+#: Cutoffs of pandas.
+PANDAS = (3, max(CUTOFFS))
+#: Lines and cutoffs of featuretools.
 FEATURETOOLS = (100_000, 3)
-MOST_AT_ONCE = 10_000_000
 
 
 def lines_for(work: Path, lines: int, lines_per_order: int = ORDER_SIZES[0]) -> Path:
@@ -132,8 +132,9 @@ def run(arguments: argparse.Namespace) -> None:
             keep(measured("by_relation", one, most), arguments.out)
         for contestant in ("product", "by_hand"):
             keep(measured(contestant, larger, most), arguments.out)
-        keep(measured("by_pandas", lines_for(arguments.work, PANDAS[0]), PANDAS[1]), arguments.out)
-        keep(measured("product", place, PANDAS[1]), arguments.out)
+        for cutoffs in PANDAS:
+            for contestant in ("by_pandas", "product_as_pandas", "product"):
+                keep(measured(contestant, place, cutoffs), arguments.out)
         small = lines_for(arguments.work, FEATURETOOLS[0])
         keep(by_featuretools(small, FEATURETOOLS[1], arguments.environments), arguments.out)
         keep(measured("product", small, FEATURETOOLS[1]), arguments.out)

@@ -10,6 +10,7 @@ Record = dict[str, Any]
 
 SAID = {
     "product": "the product, listed features",
+    "product_as_pandas": "the product, the features of pandas",
     "everything": "the product, all features",
     "by_hand": "SQL by hand",
     "by_hand_at_once": "SQL by hand, all customers at once",
@@ -71,7 +72,8 @@ def _whole(one: Record) -> bool:
 
 def _cpu_said(one: Record) -> str:
     if _whole(one):
-        return f"{one['cpu_seconds']:,.1f}"
+        processes = one.get("processes", 1)
+        return f"{one['cpu_seconds']:,.1f}" + (f" in {processes} processes together" if processes > 1 else "")
     return f"{one['cpu_seconds']:,.1f} for {one['buckets_done']} of {one['buckets']} buckets: {_cpu(one):,.0f} for all"
 
 
@@ -170,8 +172,9 @@ def _per_line(runs: list[Record]) -> str:
 def _others(runs: list[Record]) -> str:
     rows = []
     for one in (run for name in ("by_pandas", "by_featuretools") for run in _runs(runs, name)):
-        ours = _runs(runs, "product", asked_lines=one["asked_lines"], cutoffs=one["cutoffs"])
-        for run in (one, *ours):
+        given = {"asked_lines": one["asked_lines"], "cutoffs": one["cutoffs"]}
+        same = _runs(runs, "product_as_pandas", **given) if one["contestant"] == "by_pandas" else []
+        for run in (one, *same, *_runs(runs, "product", **given)):
             rows.append(
                 [
                     SAID[run["contestant"]],

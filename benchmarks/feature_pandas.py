@@ -7,6 +7,22 @@ import numpy as np
 import pandas as pd
 
 WINDOWS = (30, 60, 90, 180, 365)
+_LISTED = """
+days_since_first_order days_since_last_order days_since_last_order_vs_max_gap days_since_last_order_vs_mean_gap
+days_since_last_order_vs_median_gap days_since_last_order_vs_q90_gap gap_before_last_3_mean_days gap_cv_ever
+gap_max_days_ever gap_mean_days_ever gap_median_days_ever gap_q90_days_ever gap_sd_days_ever last_3_gaps_mean_days
+last_gap_days lines_per_order_day_365d lines_per_order_day_90d lines_per_order_day_90d_usual
+lines_per_order_day_90d_vs_usual margin_share_365d margin_share_90d margin_share_90d_usual margin_share_90d_vs_usual
+new_products_90d order_days_180d order_days_30d order_days_365d order_days_60d order_days_90d order_days_90d_usual
+order_days_90d_vs_usual order_days_ever order_value_mean_365d order_value_mean_90d order_value_mean_90d_usual
+order_value_mean_90d_vs_usual order_value_mean_ever product_concentration_365d products_30d products_365d
+products_90d products_per_order_day_365d return_share_365d return_share_90d return_share_90d_usual
+return_share_90d_vs_usual returned_180d returned_30d returned_365d returned_90d revenue_180d revenue_30d
+revenue_365d revenue_90d revenue_90d_usual revenue_90d_vs_usual revenue_ever units_per_order_day_365d
+units_per_order_day_90d units_per_order_day_90d_usual units_per_order_day_90d_vs_usual
+"""
+#: What is computed here of the list.
+NAMES = tuple(_LISTED.split())
 MONEY = ("amount", "returned", "units", "margin", "margin_amount")
 
 

@@ -132,7 +132,7 @@ Numbers that your company may want otherwise; write what you change under `[feat
 
 | option | default | unit | meaning |
 |---|---|---|---|"""
-    for one in OPTIONS.values():
+    for one in sorted(OPTIONS.values(), key=lambda one: one.name):
         default = ", ".join(one.default) if isinstance(one.default, tuple) else str(one.default)
         yield f"| `{one.name}` | {f'`{default}`' if default else 'none'} | {one.unit} | {_cell(one.meaning)} |"
 

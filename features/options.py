@@ -51,8 +51,9 @@ def resolved(given: Mapping[str, object]) -> dict[str, Value]:
     SettingsError
         If a name is unknown or a value is not of its default's kind.
     """
-    from features import shipped  # noqa: F401  (importing it declares them)
+    from features import shipped
 
+    shipped.load()
     unknown = sorted(set(given) - set(OPTIONS))
     if unknown:
         raise SettingsError(

@@ -83,6 +83,8 @@ class Feature:
         Its value for a customer of whom the relation has no row, once the source is in use.
     internal
         A step on the way to other features; not part of the snapshot.
+    module
+        Where it is declared, which decides its place among the columns.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Feature:
     reads: tuple[str, ...] = ()
     empty: float | None = None
     internal: bool = False
+    module: str = field(default="", compare=False)
     compute: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, compare=False)
 
     @property
@@ -193,6 +196,7 @@ def feature(
             reads=reads,
             empty=empty,
             internal=internal,
+            module=function.__module__,
         )
         if over == "frame":
             _add(replace(base, compute=function))
@@ -371,7 +375,7 @@ def dependencies(one: Feature) -> tuple[str, ...]:
 
 
 def registered() -> tuple[Feature, ...]:
-    """All features of the snapshot in the order of their registration, the shipped ones included."""
+    """All features of the snapshot in the order of their columns: the shipped ones, then the user's own."""
     return tuple(one for one in _all() if not one.internal)
 
 
@@ -405,6 +409,7 @@ def available(present: Mapping[str, Collection[str]], only: Collection[str] | No
 
 
 def _all() -> tuple[Feature, ...]:
-    from features import shipped  # noqa: F401  (importing it registers them)
+    from features import shipped
 
-    return tuple(REGISTRY.values())
+    shipped.load()
+    return tuple(sorted(REGISTRY.values(), key=lambda one: shipped.PLACES.get(one.module, len(shipped.PLACES))))

@@ -1,13 +1,39 @@
-"""All features that come with Kizashi: importing this module registers them, in the order of the columns."""
+"""All features that come with Kizashi, in the order of their columns.
 
-from features import rhythm  # noqa: F401  isort: skip  (others read the order rhythm)
-from features import products, transactions  # noqa: F401
+The order stands here and nowhere else: which module is imported first, and by whom, changes no column. A module comes
+after those whose features it reads.
+"""
 
-from features import clocks, deliveries, importance, rhythm_class, season  # noqa: F401  isort: skip
+from importlib import import_module
 
-from features import interactions  # noqa: F401  isort: skip  (others read its relations)
-from features import conversations, roles  # noqa: F401  isort: skip
-from features import accounts, market, quotes  # noqa: F401  isort: skip  (they read contacts and talks)
-from features import finances, partnerships, services  # noqa: F401  isort: skip
-from features import weak_signals  # noqa: F401  isort: skip  (it puts the sources together)
-from features import stages  # noqa: F401  isort: skip  (the last one: it can be imported by itself)
+MODULES = (
+    "rhythm",
+    "products",
+    "transactions",
+    "clocks",
+    "deliveries",
+    "rhythm_class",
+    "season",
+    "interactions",
+    "conversations",
+    "roles",
+    "accounts",
+    "market",
+    "quotes",
+    "importance",
+    "finances",
+    "partnerships",
+    "services",
+    "stages",
+    "weak_signals",
+    "peers",
+)
+
+#: Place of each module's features; those of the user's own come after all of them.
+PLACES = {f"features.{name}": place for place, name in enumerate(MODULES)}
+
+
+def load() -> None:
+    """Import every module, which registers its features, relations and options."""
+    for name in PLACES:
+        import_module(name)

@@ -8,7 +8,6 @@ so that a customer with signs of cooling and one of comparison compares. A sourc
 
 import pandas as pd
 
-from features import shipped  # noqa: F401  (what is read here is registered first)
 from features.options import option
 from features.registry import feature
 

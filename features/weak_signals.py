@@ -14,7 +14,7 @@ as refused. What is told later of a sign (that the quote was answered after all)
 days before. A table that is absent gives no signs; where there is none but the orders, nothing is said.
 """
 
-from features import cutoffs
+from features import accounts, cutoffs, finances  # noqa: F401  (they declare relations that are read here)
 from features.contract import TEMPERATURES
 from features.conversations import CHUNK  # noqa: F401  (makes the text_marks that are read here)
 from features.interactions import OURS

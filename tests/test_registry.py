@@ -1,6 +1,8 @@
 """Features as declarations: what a name promises, what is refused, and what a missing column does."""
 
 import re
+import subprocess
+import sys
 from datetime import date
 from functools import cache
 
@@ -239,3 +241,16 @@ def test_a_ratio_counts_what_is_below_0_as_0_and_is_unknown_over_0(value, refere
     with duckdb.connect() as con:
         found = con.execute(f"SELECT CAST({ratio_of(value, reference, pseudo)} AS DOUBLE)").fetchone()[0]
     assert found == (expected if expected is None else pytest.approx(expected, rel=1e-12))
+
+
+@pytest.mark.parametrize("first", ["features.weak_signals", "features.season", "features.snapshots", "models.folds"])
+def test_whatever_is_imported_first_the_columns_stand_in_the_same_order(first):
+    code = f"import {first}; from features.registry import registered; print(' '.join(o.name for o in registered()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [one.name for one in FEATURES]
+
+
+def test_a_feature_comes_after_those_that_it_reads():
+    place = {one.name: number for number, one in enumerate(registry.available(dict.fromkeys(CONTRACT, ())))}
+    for one in registry.available(dict.fromkeys(CONTRACT, ())):
+        assert all(place[name] < place[one.name] for name in registry.dependencies(one))
