@@ -44,8 +44,8 @@ DRAWS = 101
 WORDS = {
     ORDERS: "orders alone",
     "interactions": "+ interactions",
-    "interactions_services": "+ interactions, services",
-    "interactions_services_finances": "+ interactions, services, finances",
+    "interactions_services": "+ interactions and services",
+    "interactions_services_finances": "+ interactions, services and finances",
     ALL: "all tables",
     "services": "+ services",
     "finances": "+ finances",
@@ -293,11 +293,11 @@ def _verdicts(table: pd.DataFrame) -> Iterator[str]:
     ):
         better, worse = rows[rows[f"{name}_low"] > even], rows[rows[f"{name}_high"] < even]
         said = [
-            f"{verb} {', '.join(WORDS[one] for one in held['set'])}"
+            f"{verb}: {'; '.join(WORDS[one] for one in held['set'])}"
             for verb, held in (("surely more with", better), ("surely less with", worse))
             if len(held)
         ]
-        yield f"{words} against the orders alone: {'; '.join(said) or 'no set surely differs'}."
+        yield f"{words} against the orders alone: {'. '.join(said) or 'no set surely differs'}."
 
 
 def plot(found: Ablation) -> "Figure":
@@ -310,9 +310,9 @@ def plot(found: Ablation) -> "Figure":
     for axes, (name, words, even) in zip(
         panels,
         (
-            (f"{SILENT}_lead", "AUC, no order in 90 days", 0.0),
-            (f"{LOST}_lead", "AUC, lost in truth", 0.0),
-            (f"{COMING}_lead", "AUC, loss to come", 0.0),
+            (f"{SILENT}_lead", "AUC, no order in 90 days:\nlead over orders alone", 0.0),
+            (f"{LOST}_lead", "AUC, lost in truth:\nlead over orders alone", 0.0),
+            (f"{COMING}_lead", "AUC, loss to come:\nlead over orders alone", 0.0),
             ("times_baseline", "share of losses warned >= 60 days\nahead, times orders alone", 1.0),
         ),
         strict=True,

@@ -134,7 +134,7 @@ def test_a_table_that_knows_is_surely_ahead_of_the_orders_alone(judged):
 
 def test_the_page_names_who_is_ahead_and_shows_rules_and_chance_beside(judged):
     text = ablation.page(judged, "Made by hand")
-    assert "AUC for no order against the orders alone: surely more with + finances" in text
+    assert "AUC for no order against the orders alone: surely more with: + finances" in text
     assert "| orders alone | 7 |" in text
     assert "| rule: cycle |" in text
     assert "| random | 0.500" in text
