@@ -123,7 +123,7 @@ def test_a_command_without_arguments_shows_the_help(run: Run) -> None:
 def test_the_matrix_library_of_a_command_has_one_thread(tmp_path: Path) -> None:
     # with more, its threads wait for each other: training took three times as long on a busy machine of two cores
     code = (
-        "from pathlib import Path\nfrom pipelines import cli\ncli._request('.', Path('out'), None, None, '')\n"
+        "from pathlib import Path\nfrom pipelines import cli\ncli.request_of('.', Path('out'), None, None, '')\n"
         "import json, scipy.linalg, threadpoolctl\n"
         "print(json.dumps([[p['internal_api'], p['num_threads']] for p in threadpoolctl.threadpool_info()]))"
     )
@@ -250,8 +250,8 @@ def test_a_date_is_published_once_and_contradicted_only_on_demand(
     assert "scores and " in run("score", *trained_place).out
     assert "were published already, nothing changed" in run("score", *trained_place).out
     lines = company.orders()
-    lines["amount"] *= 3
-    data = written(lines, tmp_path / "other")
+    lines["amount"] *= 1.01
+    data = company.changed(tmp_path / "other", transactions=lines)
     other = ["--data", str(data), *trained_place[2:]]
     one_line(run("score", *other), f"{DAY} is already published .* Pass --supersede to replace it")
     done = run("score", *other, "--supersede")
