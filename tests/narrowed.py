@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from features import registry
+from features.contract import CONTRACT
 from features.registry import Feature
 from features.rhythm_class import CLASSES
 
@@ -13,9 +14,9 @@ _OF_EVERY_SNAPSHOT |= {name for names in CLASSES.values() for name in names} - {
 
 def registry_of(*sources: str, also: Iterable[str] = ()) -> dict[str, Feature]:
     """The features that come from these tables, some others, and all that they read, in the registry's order."""
-    registry.registered()
-    kept = {*_OF_EVERY_SNAPSHOT, *also} | {name for name, one in registry.REGISTRY.items() if one.source in sources}
-    for name in reversed(registry.REGISTRY):  # registered after what they read
-        if name in kept:
-            kept |= set(registry.dependencies(registry.REGISTRY[name]))
-    return {name: one for name, one in registry.REGISTRY.items() if name in kept}
+    every = registry.available(dict.fromkeys(CONTRACT, ()))
+    kept = {*_OF_EVERY_SNAPSHOT, *also} | {one.name for one in every if one.source in sources}
+    for one in reversed(every):  # each after what it reads
+        if one.name in kept:
+            kept |= set(registry.dependencies(one))
+    return {one.name: one for one in every if one.name in kept}
