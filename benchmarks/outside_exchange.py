@@ -29,6 +29,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
+from benchmarks.standing_field import published
 from features.buckets import Events
 from features.errors import KizashiError, SettingsError
 from features.labels import no_order_within
@@ -166,7 +167,7 @@ def main(given: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="kizashi-exchange-") as work:
         prepare_environment(Path(work))
         try:
-            intake = take_in(Request(arguments.data, Path(work), layout=arguments.layout))
+            intake = take_in(published(Request(arguments.data, Path(work), layout=arguments.layout)))
             cutoffs = exchange(intake, arguments.first, arguments.last, arguments.horizon, arguments.out)
         except (KizashiError, FileNotFoundError) as error:
             print(error, file=sys.stderr)

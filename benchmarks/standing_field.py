@@ -5,7 +5,7 @@ Everybody is judged on the same rows: those of the cohort that every contestant 
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import pandas as pd
@@ -20,7 +20,7 @@ from features.snapshots import ELIGIBLE, Progress, monthly, take
 from models import evaluation
 from models.folds import CHAMPION, KEYS
 from models.levels import OVERDUE, queue_of
-from pipelines.intake import Intake
+from pipelines.intake import Intake, Request
 from pipelines.replay import COLUMNS as PREDICTED
 from pipelines.replay import backtest
 from pipelines.train import SHOWN_HORIZON
@@ -68,6 +68,15 @@ class Field:
     ranks_only: Mapping[str, frozenset[str]]
     costs: Mapping[str, Cost]
     rows: str
+
+
+def published(request: Request) -> Request:
+    """The request with nobody set apart from set A where the data's figures are published; any other as it is."""
+    if request.layout not in REPORTED:
+        return request
+    settings = request.settings()
+    nobody = dict.fromkeys(("projects_apart", "seasons_apart", "reactivated_apart"), False)
+    return replace(request, given=settings.model_copy(update={"cohort": settings.cohort.model_copy(update=nobody)}))
 
 
 def with_facts(predictions: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:

@@ -25,6 +25,7 @@ OWN_WINDOW = "champion_own_window"
 NAMES = {
     "days_since_last_order": "rule: days since last order ¹",
     "cycle": "rule: days since last order / own mean cycle ¹",
+    "health": "rule: health score ¹",
     "bgnbd": "BG/NBD ²",
     "mbgcnbd": "MBG/CNBD-k ²",
     "logistic": "logistic regression",
@@ -173,9 +174,16 @@ def context_of(intake: Intake, layout: str, command: str, split: str = ROLLING, 
     name = f"{known}, {origin}" if origin else known
     span = f"orders from {intake.first_order()}, known until {intake.as_of}"
     versions = ", ".join(f"{name} {version(name)}" for name in DISTRIBUTIONS)
+    apart = {
+        "of projects": cohort.projects_apart,
+        "out of season": cohort.seasons_apart,
+        "back with a first order": cohort.reactivated_apart,
+    }
+    without = f"; without customers {', '.join(name for name in apart if apart[name])}" if any(apart.values()) else ""
     return Context(
         f"{name}; {span}; fingerprint of the clean events {intake.events.fingerprint[:12]}",
-        f"at least {cohort.min_order_days} order days, last order at most {cohort.max_days_since_last_order} days old",
+        f"at least {cohort.min_order_days} order days, last order at most {cohort.max_days_since_last_order} days old"
+        f"{without}",
         command,
         f"{versions}, Python {platform.python_version()}",
         split,

@@ -326,7 +326,7 @@ def measured(
     arguments: argparse.Namespace, work: Path, progress: Progress
 ) -> tuple[Page, tuple[Early, ...], pd.DataFrame]:
     """The report, its early-warning section, and the predictions that both are about."""
-    intake = take_in(Request(arguments.data, work, layout=arguments.layout))
+    intake = take_in(standing_field.published(Request(arguments.data, work, layout=arguments.layout)))
     field = standing_field.assemble(arguments, intake, progress)
     split = FOREIGN if arguments.no_product else standing_page.ROLLING
     origin = standing_truth.simulated_by(arguments.data)

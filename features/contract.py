@@ -265,6 +265,7 @@ def _partnerships() -> Table:
 
 def _account_changes() -> Table:
     fields = "temperature, risk, contact, owner, rank, order_pattern, terms, credit_limit, competitor, growth"
+    status = "status (closed, blocked, insolvent, merged or moved ends all warnings, active brings them back)"
     return Table(
         name="account_changes",
         row="one change of an account's file",
@@ -272,7 +273,7 @@ def _account_changes() -> Table:
         columns=(
             _CUSTOMER,
             _at("changed_at", "when it was changed", required=True),
-            _text("field", f"what was changed: {fields}, next_action, note, ...", required=True),
+            _text("field", f"what was changed: {fields}, {status}, next_action, note, ...", required=True),
             Column("old", "text", "value before", values_where=_FIELD_VALUES),
             Column("new", "text", "value after", values_where=_FIELD_VALUES),
             _text("author", "who changed it"),

@@ -17,6 +17,12 @@ from features import cutoffs
 #: The published fixed horizons, in days.
 HORIZONS = (30, 60, 90, 180)
 
+#: No order within a year: what customers of projects are judged by, whose silences of months say nothing.
+PROJECT_HORIZON = 365
+
+#: Twice the longest window: who has been silent for so long counts as lost for certain. For audits of the labels.
+CONFIRMED_DAYS = 2 * HORIZONS[-1]
+
 
 def outcomes(con: duckdb.DuckDBPyConnection, snapshots: pd.DataFrame, observed_until: date) -> pd.DataFrame:
     """Time to the next net order of each snapshot, as known at the midnight `observed_until`.
@@ -98,10 +104,14 @@ def derive(outcome: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        On the index of `outcome`: ``no_order_30`` ... ``no_order_180``, ``churned`` (1.0, 0.0, NaN where not matured),
-        ``matures_on_30`` ... ``matures_on_180`` and ``matures_on_own_window`` (datetime64).
+        On the index of `outcome`: ``no_order_30`` ... ``no_order_180``, ``no_order_365``, ``confirmed_lost`` (no order
+        within :data:`CONFIRMED_DAYS`) and ``churned`` (all 1.0, 0.0, NaN where not matured), ``matures_on_30`` ...
+        ``matures_on_180``, ``matures_on_365`` and ``matures_on_own_window`` (datetime64). Partial defection needs
+        revenue: :meth:`features.snapshots.SnapshotTable.partial`.
     """
-    fixed = {f"no_order_{days}": no_order_within(outcome, days) for days in HORIZONS}
-    dates = {f"matures_on_{days}": matures_on(outcome["as_of"], days) for days in HORIZONS}
+    horizons = (*HORIZONS, PROJECT_HORIZON)
+    fixed = {f"no_order_{days}": no_order_within(outcome, days) for days in horizons}
+    fixed |= {"confirmed_lost": no_order_within(outcome, CONFIRMED_DAYS), "churned": churned(outcome)}
+    dates = {f"matures_on_{days}": matures_on(outcome["as_of"], days) for days in horizons}
     own = matures_on(outcome["as_of"], outcome["churn_window_days"])
-    return pd.DataFrame({**fixed, "churned": churned(outcome), **dates, "matures_on_own_window": own})
+    return pd.DataFrame({**fixed, **dates, "matures_on_own_window": own})

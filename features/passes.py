@@ -5,12 +5,13 @@ pass writes each bucket's finished snapshots. Whoever comes next - scoring, labe
 folder must be one that every worker sees.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from features import peers
 from features.buckets import Events
@@ -43,8 +44,17 @@ class SnapshotParts:
         """The snapshots of one bucket, as :attr:`features.snapshots.SnapshotTable.frame`."""
         return _read(self.folder / f"snapshots-{bucket}.parquet")
 
+    def columns(self, names: Collection[str]) -> pd.DataFrame:
+        """Those of these columns that the snapshots have, of all customers, in the order of the buckets."""
+        parts = []
+        for bucket in range(self.events.buckets):
+            path = self.folder / f"snapshots-{bucket}.parquet"
+            here = [name for name in pq.read_schema(path).names if name in names]
+            parts.append(_typed(pd.read_parquet(path, columns=here)))
+        return pd.concat(parts, ignore_index=True)
+
     def table(self, bucket: int) -> SnapshotTable:
-        """The snapshots of one bucket with its order days, so that outcomes can be read."""
+        """The snapshots of one bucket with its order days, so that outcomes can be read (but for lost categories)."""
         days = pd.read_parquet(self.folder / f"days-{bucket}.parquet").astype({"customer_id": "str"})
         return SnapshotTable(self.frame(bucket), days, self.events.data_end)
 
@@ -87,7 +97,9 @@ def take_parts(
     values = resolved(options or {})
     progress("when each source begins", 0.0)
     watched = progress if engine is ONE_BY_ONE else silent
-    plan = Plan(tuple(as_ofs), cohort, all_starts(events, engine), values, installed(), progress=watched)
+    plan = Plan(
+        tuple(as_ofs), cohort, all_starts(events, engine), values, installed(), progress=watched, categories=False
+    )
     map_buckets(_First(plan, folder), events, engine, "features")
     progress("comparing customers with their peers", 0.9)
     read = ", ".join(["as_of", "segment", "cohort", *peers.needed(events.columns)])
@@ -106,9 +118,9 @@ class _First:
     folder: Path
 
     def __call__(self, events: Events, bucket: int) -> None:
-        frame, days = self.plan(events, bucket)
-        _write(frame, self.folder / f"first-{bucket}.parquet")
-        _write(days, self.folder / f"days-{bucket}.parquet")
+        found = self.plan(events, bucket)
+        _write(found.frame, self.folder / f"first-{bucket}.parquet")
+        _write(found.order_days, self.folder / f"days-{bucket}.parquet")
 
 
 @dataclass(frozen=True)
@@ -134,6 +146,10 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    frame = pd.read_parquet(path)
+    return _typed(pd.read_parquet(path))
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     strings = {name: "str" for name in ("customer_id", "segment", "cohort", "rhythm_class") if name in frame}
-    return frame.astype({**strings, "as_of": "datetime64[s]"})
+    days = {"as_of": "datetime64[s]"} if "as_of" in frame else {}
+    return frame.astype({**strings, **days})

@@ -37,7 +37,7 @@ option("new_customer_order_days", 3, "A customer with fewer order days is new.",
 
 #: What a customer's rhythm may be, and the columns that decide it.
 CLASSES: Mapping[str, tuple[str, ...]] = {
-    "dormant": ("days_since_last_order", "gap_max_days_ever", "churn_window_days"),
+    "dormant": ("days_since_last_order", "gap_max_days_ever"),
     "new": ("order_days_ever", "days_since_first_order"),
     "seasonal": ("season_revenue_share_365d", "season_revenue_share_prior_365d", "days_since_first_order"),
     "project": ("gap_cv_ever", "silent_share_ever", "order_bursts_ever", "days_since_first_order"),
@@ -170,14 +170,14 @@ def reactivated_365d() -> str:
 def rhythm_class_of(frame: pd.DataFrame, options: Mapping[str, Value] | None = None) -> pd.Series:
     """The rhythm class of each snapshot.
 
-    In this order: ``dormant`` without an order for longer than the dormant days, twice the own window (where the frame
-    has it) and the longest gap from which the customer ever came back; ``new``; ``seasonal``; ``project``;
-    ``regular``; else ``irregular``.
+    In this order: ``dormant`` without an order for longer than the dormant days and the longest gap from which the
+    customer ever came back; ``new``; ``seasonal``; ``project``; ``regular``; else ``irregular``. Nothing that compares
+    customers decides it, so that it is known before the cohort is.
 
     Parameters
     ----------
     frame
-        The columns of :data:`CLASSES`; ``churn_window_days`` may be absent.
+        The columns of :data:`CLASSES`.
     options
         Values of :mod:`features.options`; by default their defaults.
 
@@ -189,10 +189,7 @@ def rhythm_class_of(frame: pd.DataFrame, options: Mapping[str, Value] | None = N
     values = resolved({}) if options is None else options
     limit = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
     age, order_days, cv = (frame[name] for name in ("days_since_first_order", "order_days_ever", "gap_cv_ever"))
-    bounds = [frame["gap_max_days_ever"].fillna(0)]
-    if "churn_window_days" in frame.columns:
-        bounds.append(2 * frame["churn_window_days"])
-    dormant_from = pd.concat(bounds, axis=1).max(axis=1).clip(lower=limit["dormant_days"])
+    dormant_from = frame["gap_max_days_ever"].fillna(0).clip(lower=limit["dormant_days"])
     seasons = frame[["season_revenue_share_365d", "season_revenue_share_prior_365d"]].min(axis=1, skipna=False)
     bursts_a_year = frame["order_bursts_ever"] * 365 / age.clip(lower=365)
     found = {

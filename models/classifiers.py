@@ -1,4 +1,4 @@
-"""Learners as contestants: logistic regression on order timing and money, LightGBM on every feature.
+"""LightGBM as a contestant: bags of boosted trees on every feature.
 
 LightGBM starts from the log-odds of the label-free model plus, for each training date, the constant that matches that
 date's share of silent customers. It therefore learns the *shape*, what makes one customer likelier to be gone than
@@ -23,33 +23,34 @@ Floats = NDArray[np.float64]
 #: The label-free model that learners build on: whichever variant did best on matured dates.
 RHYTHM = LabelFree("rhythm", VARIANTS)
 
-#: Columns of the logistic regression; those that are not already logarithms or shares enter as log(1 + value).
-LOGISTIC_COLUMNS = (
-    "days_since_last_order",
-    "days_since_first_order",
-    "order_days_90d",
-    "order_days_365d",
-    "order_days_ever",
-    "gap_mean_days_ever",
-    "gap_cv_ever",
-    "longer_gap_probability",
-    "revenue_90d",
-    "revenue_365d",
-    "order_value_mean_ever",
-)
-
 
 @dataclass(frozen=True)
 class BoostingOptions:
-    """Settings of LightGBM; the defaults were chosen on cutoffs earlier than those that are reported."""
+    """Settings of LightGBM; the defaults were chosen on cutoffs earlier than those that are reported.
 
-    rounds: int = 300
-    learning_rate: float = 0.015
+    Attributes
+    ----------
+    rounds, learning_rate, num_leaves, min_child_samples, feature_fraction, bagging_fraction, lambda_l2
+        In LightGBM's own terms, of each bag.
+    bags
+        Models per horizon, each on its own draw of customers; their mean log-odds count, and how far they differ says
+        how much the answer rests on who happened to be in the data.
+    bag_share
+        Share of the customers that a bag draws, without putting any back.
+    rows_per_bag
+        The most snapshots that a bag learns from: with more, it draws fewer customers.
+    """
+
+    rounds: int = 100
+    learning_rate: float = 0.045
     num_leaves: int = 8
     min_child_samples: int = 40
     feature_fraction: float = 0.5
     bagging_fraction: float = 0.8
     lambda_l2: float = 5.0
+    bags: int = 8
+    bag_share: float = 0.667
+    rows_per_bag: int = 60_000
 
     def parameters(self, seed: int, threads: int) -> dict[str, Any]:
         """The parameters of a deterministic run."""
@@ -69,10 +70,14 @@ class BoostingOptions:
             "verbosity": -1,
         }
 
+    def share_of(self, rows: int) -> float:
+        """Share of the customers that a bag draws where there are so many snapshots."""
+        return min(self.bag_share, self.rows_per_bag / max(rows, 1))
+
 
 @dataclass(frozen=True)
 class Boosting:
-    """LightGBM on the label-free log-odds.
+    """LightGBM on the label-free log-odds, bagged over customers.
 
     Attributes
     ----------
@@ -93,56 +98,127 @@ class Boosting:
     min_slices: int = 3
 
     def fit(self, training: Training) -> "FittedBoosting":
-        """One booster per horizon."""
+        """A bag of boosters per horizon."""
         rhythm = RHYTHM.fit(training)
-        boosters = []
-        for days in HORIZONS:
-            rows, outcome = training.matured(days)
+        matured = {days: training.matured(days)[1] for days in HORIZONS}
+        if self.newest_slice_only:
+            dates = training.rows["as_of"]
+            newest = {days: dates[known.index] for days, known in matured.items()}
+            matured = {days: known[newest[days] == newest[days].max()] for days, known in matured.items()}
+        share = self.options.share_of(max(len(known) for known in matured.values()))
+        known_at_all = np.logical_or.reduce([training.rows.index.isin(known.index) for known in matured.values()])
+        rows = training.rows.loc[known_at_all]
+        drawn = _draws(rows["customer_id"], self.options.bags, share, training.seed)
+        rows, drawn = rows.loc[drawn.any(axis=0)], drawn[:, drawn.any(axis=0)]
+        bags, binned = [], None
+        for days, outcome in matured.items():
             slices = 1 if self.newest_slice_only else self.min_slices
-            if self.newest_slice_only and len(rows):
-                newest = rows["as_of"] == rows["as_of"].max()
-                rows, outcome = rows[newest], outcome[newest]
-            possible = rows["as_of"].nunique() >= slices and enough(outcome, minority=self.min_minority)
-            boosters.append(self._boost(rows, outcome, training, column(rhythm.variant, days)) if possible else None)
-        return FittedBoosting(rhythm, training.columns, tuple(boosters))
+            possible = rows["as_of"][rows.index.isin(outcome.index)].nunique() >= slices
+            if not (possible and enough(outcome, minority=self.min_minority) and days in training.horizons):
+                bags.append(())
+                continue
+            binned = self._binned(rows, training) if binned is None else binned
+            known = rows.index.isin(outcome.index)
+            y = outcome.reindex(rows.index).fillna(0.0)
+            start = rows.loc[known, column(rhythm.variant, days)]
+            offset = np.zeros(len(rows))
+            offset[known] = start.to_numpy() + level_offsets(start, y[known], rows.loc[known, "as_of"])
+            bags.append(self._bag(binned, drawn & known, y.to_numpy(), offset, training))
+        return FittedBoosting(rhythm, training.columns, tuple(bags), share)
 
-    def _boost(self, rows: pd.DataFrame, outcome: pd.Series, training: Training, start: str) -> Any:
+    def _binned(self, rows: pd.DataFrame, training: Training) -> Any:
+        """The features in LightGBM's bins, once for all horizons and bags."""
         import lightgbm
 
-        data = lightgbm.Dataset(
-            rows[list(training.columns)],
-            outcome,
-            init_score=rows[start].to_numpy() + level_offsets(rows[start], outcome, rows["as_of"]),
-            free_raw_data=True,
-        )
-        return lightgbm.train(self.options.parameters(training.seed, training.threads), data, self.options.rounds)
+        X = rows[list(training.columns)].to_numpy(dtype="float32")
+        parameters = self.options.parameters(training.seed, training.threads) | {"feature_pre_filter": False}
+        return lightgbm.Dataset(
+            X, np.zeros(len(X)), feature_name=list(training.columns), params=parameters, free_raw_data=True
+        ).construct()
+
+    def _bag(
+        self, binned: Any, drawn: NDArray[np.bool_], y: Floats, offset: Floats, training: Training
+    ) -> tuple[Any, ...]:
+        import lightgbm
+
+        learnt = []
+        for bag, here in enumerate(drawn):
+            places = np.flatnonzero(here)
+            data = binned.subset(places).construct()
+            data.set_label(y[places])
+            data.set_init_score(offset[places])
+            parameters = self.options.parameters(training.seed + bag, training.threads) | {"feature_pre_filter": False}
+            learnt.append(lightgbm.train(parameters, data, self.options.rounds))
+        return tuple(learnt)
+
+
+def _draws(customers: pd.Series, bags: int, share: float, seed: int) -> NDArray[np.bool_]:
+    """Which rows each bag learns from, shape (bags, n): a customer with all its snapshots, or not at all."""
+    if bags == 1 and share == 1:
+        return np.full((1, len(customers)), True)
+    digest = pd.util.hash_pandas_object(customers, index=False).to_numpy().astype("uint64")
+    salts = [np.uint64(np.random.default_rng([seed, bag]).integers(2**63)) for bag in range(bags)]
+    return np.stack([_mixed(digest, salt) < share * 2.0**64 for salt in salts])
+
+
+def _mixed(digest: NDArray[np.uint64], salt: np.uint64) -> NDArray[np.uint64]:
+    """Another digest of each customer for each salt (the finaliser of SplitMix64; Steele, Lea & Flood 2014)."""
+    with np.errstate(over="ignore"):
+        z = digest ^ salt
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
 
 
 @dataclass(frozen=True)
 class FittedBoosting:
-    """Boosters per horizon (None where there was too little to learn from) on a fitted label-free model."""
+    """Bags of boosters per horizon (empty where there was too little to learn from) on a fitted label-free model.
+
+    Attributes
+    ----------
+    rhythm
+        The label-free model that the trees start from.
+    columns
+        What they read.
+    bags
+        Per horizon the boosters, whose mean counts.
+    share
+        Share of the customers that each booster has seen.
+    """
 
     rhythm: FittedLabelFree
     columns: tuple[str, ...]
-    boosters: tuple[Any, ...]
+    bags: tuple[tuple[Any, ...], ...]
+    share: float
 
     def margins(self, frame: pd.DataFrame) -> Floats:
         """Log-odds of no order within each horizon, shape (n, horizons)."""
         start = self.rhythm.margins(frame)
         return np.column_stack([start[:, i] + self.correction(frame, i) for i in range(len(HORIZONS))])
 
+    def corrections(self, frame: pd.DataFrame, horizon: int) -> Floats:
+        """What each booster of a horizon adds to the label-free log-odds, shape (boosters, n)."""
+        bag = self.bags[horizon]
+        if not bag or frame.empty:
+            return np.zeros((max(len(bag), 1), len(frame)))
+        X = self._matrix(frame)
+        return np.stack([booster.predict(X, raw_score=True, num_threads=1) for booster in bag])
+
     def correction(self, frame: pd.DataFrame, horizon: int) -> Floats:
-        """What a horizon's booster adds to the label-free log-odds, shape (n,)."""
-        booster = self.boosters[horizon]
-        if booster is None or frame.empty:
-            return np.zeros(len(frame))
-        return booster.predict(frame[list(self.columns)], raw_score=True, num_threads=1)
+        """The mean of :meth:`corrections`, shape (n,)."""
+        return self.corrections(frame, horizon).mean(axis=0)
 
     def contributions(self, frame: pd.DataFrame, horizon: int) -> Floats:
-        """TreeSHAP values of that correction per column and, last, its expected value; shape (n, columns + 1)."""
+        """TreeSHAP values of that mean per column and, last, its expected value; shape (n, columns + 1)."""
         if frame.empty:
             return np.zeros((0, len(self.columns) + 1))
-        return self.boosters[horizon].predict(frame[list(self.columns)], pred_contrib=True, num_threads=1)
+        X = self._matrix(frame)
+        parts = [booster.predict(X, pred_contrib=True, num_threads=1) for booster in self.bags[horizon]]
+        return np.mean(parts, axis=0)
+
+    def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
+        # In single precision, as they were learnt from: a split between two neighbours must fall the same way.
+        return frame[list(self.columns)].to_numpy(dtype="float32")
 
 
 def level_offsets(start: pd.Series, outcome: pd.Series, as_of: pd.Series) -> Floats:
@@ -160,97 +236,4 @@ def _excess(offset: float, margin: Floats, share: float) -> float:
     return float(special.expit(margin + offset).mean() - share)
 
 
-@dataclass(frozen=True)
-class Logistic:
-    """Logistic regression on order timing, money and the label-free log-odds; ridge penalty on standardised columns.
-
-    Attributes
-    ----------
-    name
-        As printed in tables.
-    strength
-        Inverse of the penalty (scikit-learn's C).
-    min_minority, min_slices
-        A horizon with fewer rows of the rarer outcome, or fewer matured dates, is left to the label-free model.
-    """
-
-    name: str
-    strength: float = 0.1
-    min_minority: int = 75
-    min_slices: int = 2
-
-    def fit(self, training: Training) -> "FittedLogistic":
-        """One regression per horizon."""
-        from sklearn.linear_model import LogisticRegression
-
-        rhythm = RHYTHM.fit(training)
-        lines: list[Line | None] = []
-        for days in HORIZONS:
-            rows, outcome = training.matured(days)
-            if rows["as_of"].nunique() < self.min_slices or not enough(outcome, minority=self.min_minority):
-                lines.append(None)
-                continue
-            X = _logistic_matrix(rows, rows[column(rhythm.variant, days)].to_numpy())
-            mean, spread = _standard(X)
-            Z = np.nan_to_num((X - mean) / spread)
-            fitted = LogisticRegression(C=self.strength, max_iter=500).fit(Z, outcome)
-            lines.append(
-                Line(float(fitted.intercept_[0]), *(tuple(map(float, v)) for v in (fitted.coef_[0], mean, spread)))
-            )
-        return FittedLogistic(rhythm, tuple(lines))
-
-
-@dataclass(frozen=True)
-class Line:
-    """Intercept and, per column, coefficient, mean and spread of the standardisation; all log-odds per standard
-    deviation."""
-
-    intercept: float
-    coefficients: tuple[float, ...]
-    mean: tuple[float, ...]
-    spread: tuple[float, ...]
-
-    def contributions(self, X: Floats) -> Floats:
-        """Coefficient times standardised value, 0 where unknown; shape of `X`."""
-        return np.nan_to_num((X - np.array(self.mean)) / np.array(self.spread)) * np.array(self.coefficients)
-
-
-@dataclass(frozen=True)
-class FittedLogistic:
-    """A line per horizon (None where there was too little to learn from) on a fitted label-free model."""
-
-    rhythm: FittedLabelFree
-    lines: tuple[Line | None, ...]
-
-    def margins(self, frame: pd.DataFrame) -> Floats:
-        """Log-odds of no order within each horizon, shape (n, horizons)."""
-        start = self.rhythm.margins(frame)
-        return np.column_stack(
-            [
-                start[:, i] if line is None else line.intercept + self.parts(frame, start, i).sum(axis=1)
-                for i, line in enumerate(self.lines)
-            ]
-        )
-
-    def parts(self, frame: pd.DataFrame, start: Floats, horizon: int) -> Floats:
-        """Contributions of :data:`LOGISTIC_COLUMNS` and, last, of the label-free log-odds; shape (n, columns + 1)."""
-        line = self.lines[horizon]
-        if line is None:
-            raise ValueError(f"no line was fitted for {HORIZONS[horizon]} days")
-        return line.contributions(_logistic_matrix(frame, start[:, horizon]))
-
-
-def _standard(X: Floats) -> tuple[Floats, Floats]:
-    """Mean and spread of the known values per column; 0 and 1 where nobody has a value."""
-    held = pd.DataFrame(X)
-    spread = held.std(ddof=0).to_numpy()
-    return held.mean().fillna(0.0).to_numpy(), np.where(spread > 0, spread, 1.0)
-
-
-def _logistic_matrix(frame: pd.DataFrame, start: Floats) -> Floats:
-    columns = [np.log1p(frame[name].clip(lower=0).to_numpy(dtype="float64")) for name in LOGISTIC_COLUMNS]
-    return np.column_stack([*columns, start])
-
-
 LIGHTGBM = "lightgbm"
-LOGISTIC = "logistic"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.labels import no_order_within
+from features.labels import HORIZONS, no_order_within
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +35,8 @@ class Training:
         Threads that a learner may use.
     latency_days
         Days by which orders reach the books late; the outcome columns allow for them already.
+    horizons
+        Horizons to learn; the others are left to the label-free model.
     """
 
     rows: pd.DataFrame
@@ -43,6 +45,7 @@ class Training:
     seed: int = 0
     threads: int = 2
     latency_days: int = 0
+    horizons: tuple[int, ...] = HORIZONS
 
     def matured(self, days: int) -> tuple[pd.DataFrame, pd.Series]:
         """The rows whose outcome for `days` was known at the cutoff, and that outcome (1.0 = no order)."""

@@ -187,12 +187,9 @@ class _Panel:
         one = frame.iloc[: score.shape[1]]
         customer, known = pd.factorize(one["customer_id"])
         day, overdue = _days(one["as_of"]), one["overdue"].to_numpy(dtype=bool)
-        dates = np.unique(day)
-        step = float(np.diff(dates).mean()) if len(dates) > 1 else MONTH_DAYS
-        # A date of the run-in lies so near the first that a date before that would still hold a warning open.
-        settled = dates[(dates > dates[0]) & (dates - dates[0] + step > terms.closed_after_days)]
+        settled, step = settled_dates(day, terms.closed_after_days)
         counted = np.isin(day, settled)
-        period = (int(settled[0]) if settled.size else int(dates[-1]), int(np.ceil(dates[-1] + step)))
+        period = (int(settled[0]) if settled.size else int(day.max()), int(np.ceil(day.max() + step)))
         found = _read_losses(losses, pd.Index(known), period, terms)
         end = int(_days(pd.Series([pd.Timestamp(known_until)]))[0])
         return cls(names, score, customer, day, overdue, found, step, counted, end, terms)
@@ -227,6 +224,60 @@ def _days(at: pd.Series) -> IntArray:
     return pd.to_datetime(at).to_numpy().astype("datetime64[D]").astype(np.int64)
 
 
+# The episode rule, for whoever counts warnings: rows stand in order of customer and day throughout.
+
+
+def settled_dates(day: IntArray, closed_after_days: int) -> tuple[IntArray, float]:
+    """The dates after the run-in, and the mean number of days from one date to the next."""
+    dates = np.unique(day)
+    step = float(np.diff(dates).mean()) if len(dates) > 1 else MONTH_DAYS
+    # A date of the run-in lies so near the first that a date before that would still hold a warning open.
+    return dates[(dates > dates[0]) & (dates - dates[0] + step > closed_after_days)], step
+
+
+def ranks(score: FloatArray, tie: FloatArray) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    """The rank of every row, 0 for the highest score, and whether a threshold can lie after the first 0 to n rows."""
+    n = score.size
+    rank = np.empty(n, dtype=np.int64)
+    order = np.lexsort((tie, -score))
+    rank[order] = np.arange(n)
+    # A threshold lies between two scores: rows of a customer with the same score are above it together.
+    between = np.ones(n + 1, dtype=bool)
+    between[1:-1] = (np.diff(score[order]) != 0) | (np.diff(tie[order]) != 0)
+    return rank, between
+
+
+def lowest_before(rank: IntArray, customer: IntArray, day: IntArray, closed_after_days: int) -> IntArray:
+    """The lowest rank among the customer's rows of the days in which a warning stays open; n where none is.
+
+    With the first `cut` rows above the threshold, a row opens a warning if its rank is below `cut` and this is not.
+    """
+    n, lowest = rank.size, np.full(rank.size, rank.size)
+    for back in range(1, n):
+        near = day[back:] - day[:-back] <= closed_after_days
+        near &= customer[back:] == customer[:-back]
+        if not near.any():
+            break
+        lowest[back:] = np.where(near, np.minimum(lowest[back:], rank[:-back]), lowest[back:])
+    return lowest
+
+
+def openings(rank: IntArray, nearest: IntArray, counted: npt.NDArray[np.bool_]) -> IntArray:
+    """How many new warnings open on counted rows with the first 0, 1, ... n rows above the threshold."""
+    n = rank.size
+    # A row opens one for every cut above its own rank up to the lowest rank of the customer's rows just before.
+    new = counted & (nearest > rank)
+    begins, stops = rank[new] + 1, nearest[new] + 1
+    change = np.bincount(begins, minlength=n + 2) - np.bincount(stops, minlength=n + 2)
+    return np.cumsum(change)[: n + 1]
+
+
+def cut_for(opened: IntArray, between: npt.NDArray[np.bool_], wanted: int) -> int:
+    """The number of rows above the highest threshold that opens so many new warnings, or else the most there are."""
+    reached = np.flatnonzero(between & (opened >= wanted))
+    return int(reached[0] if reached.size else np.where(between, opened, -1).argmax())
+
+
 @dataclass(frozen=True)
 class _Queue:
     """The rows of one queue: what can open a warning there, and what every policy is measured by."""
@@ -243,35 +294,11 @@ class _Queue:
 
     def flagged(self, score: FloatArray, tie: FloatArray) -> tuple[IntArray, IntArray]:
         """Numbers of the rows above the threshold of the budget, and of those among them that open a warning."""
-        n = self.day.size
-        rank = np.empty(n, dtype=np.int64)
-        order = np.lexsort((tie, -score))
-        rank[order] = np.arange(n)
-        # A threshold lies between two scores: rows of a customer with the same score are above it together.
-        between = np.ones(n + 1, dtype=bool)
-        between[1:-1] = (np.diff(score[order]) != 0) | (np.diff(tie[order]) != 0)
-        # With the first `cut` rows flagged, a row opens a warning if it is among them and no row of the same customer
-        # in the days before is: that is, for every cut above its own rank up to the lowest rank of those rows.
-        nearest = self._lowest_before(rank)
-        new = self.counted & (nearest > rank)
-        begins, stops = rank[new] + 1, nearest[new] + 1
-        change = np.bincount(begins, minlength=n + 2) - np.bincount(stops, minlength=n + 2)
-        opened = np.cumsum(change)[: n + 1]
+        rank, between = ranks(score, tie)
+        nearest = lowest_before(rank, self.customer, self.day, self.panel.terms.closed_after_days)
         wanted = max(1, round(self.panel.terms.per_100_a_month * self.months / 100))
-        reached = np.flatnonzero(between & (opened >= wanted))
-        cut = reached[0] if reached.size else np.where(between, opened, -1).argmax()
+        cut = cut_for(openings(rank, nearest, self.counted), between, wanted)
         return np.flatnonzero(rank < cut), np.flatnonzero((rank < cut) & (nearest >= cut))
-
-    def _lowest_before(self, rank: IntArray) -> IntArray:
-        """The lowest rank among the customer's rows of the days in which a warning stays open; n where none is."""
-        n, lowest = rank.size, np.full(rank.size, rank.size)
-        for back in range(1, n):
-            near = self.day[back:] - self.day[:-back] <= self.panel.terms.closed_after_days
-            near &= self.customer[back:] == self.customer[:-back]
-            if not near.any():
-                break
-            lowest[back:] = np.where(near, np.minimum(lowest[back:], rank[:-back]), lowest[back:])
-        return lowest
 
     def longest_lead(self, rows: IntArray) -> IntArray:
         """Days from the first of these rows that may count for it to each loss inside the period; -1 without one."""

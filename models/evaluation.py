@@ -62,6 +62,7 @@ __all__ = [
     "calibration_line",
     "decile_table",
     "difference",
+    "differences",
     "ece",
     "lift_at",
     "lift_plot",
@@ -167,18 +168,40 @@ def difference(
     rng: np.random.Generator,
 ) -> Difference:
     """`metric` of contestant `a` minus that of `b`, resampled together; arguments as for `standing_table`."""
+    return differences(
+        predictions, [(a, b)], [metric], repeats=repeats, capacity=capacity, ranks_only=ranks_only, rng=rng
+    )[0]
+
+
+def differences(
+    predictions: pd.DataFrame,
+    pairs: Sequence[tuple[str, str]],
+    metrics: Sequence[str],
+    *,
+    repeats: int = 300,
+    capacity: int | None = None,
+    ranks_only: Collection[str] = (),
+    rng: np.random.Generator,
+) -> list[Difference]:
+    """`difference` of each pair in each metric, pair by pair, all on the same resamples."""
     known = complete(predictions)["contestant"]
-    missing = [name for name in (a, b) if name not in set(known)]
+    named = {name for pair in pairs for name in pair}
+    missing = sorted(named - set(known))
     if missing:
         raise InvalidPredictions(f"No predictions of {missing}; the contestants are {list(known.unique())}.")
-    book = Book.read(predictions[known.isin([a, b])], ranks_only, capacity)
+    book = Book.read(predictions[known.isin(named)], ranks_only, capacity)
     point, draws = book.measure(repeats, rng)
-    if metric not in point[0]:
-        raise InvalidPredictions(f"Expected one of the metrics {list(point[0])}; found {metric!r}.")
-    first, second = book.contestants.index(a), book.contestants.index(b)
-    value = float(point[first][metric][0] - point[second][metric][0])
-    low, high = _interval(metric, value, draws[first][metric] - draws[second][metric], paired=True)
-    return Difference(a, b, metric, value, low, high, book.outcome.size, book.n_customers)
+    strange = [metric for metric in metrics if metric not in point[0]]
+    if strange:
+        raise InvalidPredictions(f"Expected one of the metrics {list(point[0])}; found {strange[0]!r}.")
+    found = []
+    for a, b in pairs:
+        first, second = book.contestants.index(a), book.contestants.index(b)
+        for metric in metrics:
+            value = float(point[first][metric][0] - point[second][metric][0])
+            low, high = _interval(metric, value, draws[first][metric] - draws[second][metric], paired=True)
+            found.append(Difference(a, b, metric, value, low, high, book.outcome.size, book.n_customers))
+    return found
 
 
 def achievable_share(

@@ -5,22 +5,31 @@ it at every date, and the model of its last date is the champion that goes into 
 that was validated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.errors import TooLittleData
 from features.labels import HORIZONS, derive
 from features.snapshots import ELIGIBLE, Progress, SnapshotTable, drawn, silent
+from features.windows import Window, WindowChoice, choose_multiple, windows_of
 from models import churn_model, label_free
 from models.churn_model import ChurnModel
-from models.classifiers import LIGHTGBM, LOGISTIC, Boosting, BoostingOptions, Logistic
-from models.contestants import Contestant, Training
+from models.classifiers import LIGHTGBM, Boosting, BoostingOptions
+from models.columns import informative
+from models.contestants import Contestant, Fitted, Training
 from models.horizons import probability_frame
 from models.levels import DEFAULT_PROMISES, Promise, queue_of
+from models.logistic import LOGISTIC, Logistic
+from models.record import Record
 from models.rules import RULES
+from models.selection import best_weights
+
+Floats = NDArray[np.float64]
 
 KEYS = ["customer_id", "as_of"]
 CHAMPION = "champion"
@@ -37,6 +46,8 @@ class WalkOptions:
     ----------
     boosting
         Settings of LightGBM.
+    window
+        The rule of the customer's own window; its multiple is chosen at each cutoff from what was known there.
     promises
         What each level is held to.
     invoice_latency_days
@@ -52,6 +63,7 @@ class WalkOptions:
     """
 
     boosting: BoostingOptions = field(default_factory=BoostingOptions)
+    window: Window = field(default_factory=Window)
     promises: dict[str, Promise] = field(default_factory=lambda: dict(DEFAULT_PROMISES))
     invoice_latency_days: int = 0
     warm_up: int = 8
@@ -69,12 +81,16 @@ class Walk:
     ----------
     predictions
         Out-of-time, one row per (contestant, customer, cutoff): ``customer_id``, ``as_of``, ``contestant``,
-        ``margin``, ``churn_probability``, ``p_no_order_*``, ``churn_window_days``, ``level`` (``none`` but for the
-        champion).
+        ``margin``, ``churn_probability``, ``p_no_order_*``, ``churn_window_days`` (as chosen at the cutoff),
+        ``segment``, ``queue`` and, of the champion alone, ``level`` (else ``none``), ``churn_low`` and ``churn_high``
+        (else NaN).
     champion
         The champion of the last cutoff.
     folds
-        One row per cutoff: what was learnt from (dates, rows, newest matured date) and the champion's weights.
+        One row per cutoff: what was learnt from (dates, rows, newest matured date), which model was in use, its weights
+        and the multiple of the window.
+    choice
+        How the window was chosen at the last cutoff.
     table
         The snapshots with label-free log-odds that the walk stood on.
     """
@@ -82,6 +98,7 @@ class Walk:
     predictions: pd.DataFrame
     champion: ChurnModel
     folds: pd.DataFrame
+    choice: WindowChoice
     table: SnapshotTable
 
 
@@ -122,7 +139,7 @@ def walk_forward(
     TooLittleData
         If the last cutoff has too few eligible customers: it would have no champion.
     """
-    table = _with_rhythms(table, options, progress)
+    table = with_rhythms(table, options, progress)
     frame = table.frame
     dates = sorted(frame["as_of"].unique())
     wanted = sorted(pd.Timestamp(day) for day in set(cutoffs))
@@ -132,51 +149,65 @@ def walk_forward(
         runners = tuple(runner for runner in runners if runner.name in (LOGISTIC, LIGHTGBM))
     reported: list[pd.DataFrame] = []
     folds: list[dict[str, object]] = []
-    record = churn_model.Record()
+    record = Record()
     champion: ChurnModel | None = None
+    choice: WindowChoice | None = None
     steps = [*warm_up, *wanted]
     for step, as_of in enumerate(steps):
         here = frame[frame["as_of"] == as_of]
-        eligible = here[here["cohort"] == ELIGIBLE]
-        if len(eligible) < MIN_ELIGIBLE:
+        if (here["cohort"] == ELIGIBLE).sum() < MIN_ELIGIBLE:
             continue
         progress(f"learning what was known on {as_of:%Y-%m-%d}", step / len(steps))
-        outcome = table.outcomes((as_of - pd.Timedelta(days=options.invoice_latency_days)).date())
-        training = _training(frame, outcome, as_of, here, options)
+        training = training_at(table, as_of, options)
+        choice = choose_multiple(training.rows, options.window)
+        eligible = here[here["cohort"] == ELIGIBLE]
+        eligible = eligible.assign(churn_window_days=windows_of(eligible, options.window, choice.multiple))
         needed = runners if as_of in wanted else [r for r in runners if r.name in (LOGISTIC, LIGHTGBM)]
         fitted = {runner.name: runner.fit(training) for runner in needed}
-        champion = churn_model.assemble(fitted, record.known_at(training), training, options.promises)
-        margins = {name: model.margins(eligible) for name, model in fitted.items()}
-        margins[BLEND] = champion.blended(eligible, (0.5, 0.0, 0.5))
-        margins[CHAMPION] = champion.margins(eligible)
-        record = record.with_predictions(eligible, champion.components(eligible), margins[CHAMPION])
+        known = record.known_at(training)
+        champion = churn_model.assemble(fitted, known, training, options.promises, options.window, choice.multiple)
+        components = champion.components(eligible)
+        record = record.with_predictions(eligible, components, champion.calibrated(components))
         if as_of in wanted:
-            window = eligible["churn_window_days"]
-            for name, values in margins.items():
-                rows = eligible[[*KEYS, "churn_window_days"]].join(probability_frame(values, window))
-                level = (
-                    champion.levels.of(rows["churn_probability"], queue_of(eligible)) if name == CHAMPION else "none"
-                )
-                reported.append(rows.assign(contestant=name, level=level))
-            folds.append(_fold(as_of, training, eligible, champion))
-    if champion is None or champion.facts["trained_as_of"] != str(wanted[-1].date()):
+            blend = np.einsum("c,cnh->nh", np.array(best_weights(known)), components)
+            reported.append(_reported(eligible, champion, fitted, blend))
+            folds.append({**_fold(as_of, training, eligible, champion), "window_multiple": choice.multiple})
+    if champion is None or choice is None or champion.facts["trained_as_of"] != str(wanted[-1].date()):
         raise TooLittleData(
             f"{wanted[-1]:%Y-%m-%d} has fewer than {MIN_ELIGIBLE} eligible customers: "
             "give more history, later dates, or loosen [cohort] in kizashi.toml."
         )
-    return Walk(pd.concat(reported, ignore_index=True), champion, pd.DataFrame(folds), table)
+    return Walk(pd.concat(reported, ignore_index=True), champion, pd.DataFrame(folds), choice, table)
+
+
+def _reported(
+    eligible: pd.DataFrame, champion: ChurnModel, fitted: Mapping[str, Fitted], blend: Floats
+) -> pd.DataFrame:
+    """Every contestant's predictions of one cutoff."""
+    window = eligible["churn_window_days"]
+    about = eligible[[*KEYS, "churn_window_days", "segment"]].assign(queue=queue_of(eligible))
+    margins = {name: model.margins(eligible) for name, model in fitted.items()} | {BLEND: blend}
+    parts = [
+        about.join(probability_frame(values, window)).assign(
+            contestant=name, level="none", churn_low=np.nan, churn_high=np.nan
+        )
+        for name, values in margins.items()
+    ]
+    return pd.concat([*parts, about.join(champion.score(eligible)).assign(contestant=CHAMPION)], ignore_index=True)
 
 
 def with_outcomes(predictions: pd.DataFrame, table: SnapshotTable, observed_until: date | None = None) -> pd.DataFrame:
     """Predictions beside what came of them, as known at `observed_until` (the end of the data by default).
 
-    Adds ``days_to_next_order``, ``observed_days`` and the labels of :func:`features.labels.derive`.
+    Adds ``days_to_next_order``, ``observed_days``, partial defection (:mod:`features.partial`) and the labels of
+    :func:`features.labels.derive`.
     """
-    joined = predictions.merge(table.outcomes(observed_until), on=KEYS, how="left", validate="many_to_one")
+    known = table.outcomes(observed_until).join(table.partial(observed_until))
+    joined = predictions.merge(known, on=KEYS, how="left", validate="many_to_one")
     return joined.join(derive(joined))
 
 
-def _with_rhythms(table: SnapshotTable, options: WalkOptions, progress: Progress) -> SnapshotTable:
+def with_rhythms(table: SnapshotTable, options: WalkOptions, progress: Progress) -> SnapshotTable:
     """The table with label-free log-odds, without the dates that are too early to say anything."""
     frame = table.frame
     eligible = frame[frame["cohort"] == ELIGIBLE].groupby("as_of").size()
@@ -190,18 +221,30 @@ def _with_rhythms(table: SnapshotTable, options: WalkOptions, progress: Progress
     return SnapshotTable(label_free.attach(kept, options.seed, progress), table.order_days, table.data_end)
 
 
-def _training(
-    frame: pd.DataFrame, outcome: pd.DataFrame, as_of: pd.Timestamp, here: pd.DataFrame, options: WalkOptions
-) -> Training:
-    newest = sorted(frame.loc[frame["as_of"] < as_of, "as_of"].unique())[-options.max_slices :]
-    past = frame["as_of"].isin(newest) & (frame["cohort"] == ELIGIBLE)
-    past &= drawn(frame["customer_id"], options.max_rows / max(int(past.sum()), 1))
-    rows = frame[past].join(outcome.loc[past, ["days_to_next_order", "observed_days"]])
+def training_at(table: SnapshotTable, as_of: pd.Timestamp, options: WalkOptions) -> Training:
+    """What may be learnt from at a cutoff of a table with label-free log-odds (:func:`with_rhythms`)."""
+    here = table.frame[table.frame["as_of"] == as_of]
+    rows = past_rows(table, as_of, options, table.frame["cohort"] == ELIGIBLE)
     held = here[here["cohort"] == ELIGIBLE]
-    columns = tuple(name for name in churn_model.feature_names() if name in held and held[name].notna().any())
+    known = tuple(name for name in churn_model.feature_names() if name in held and held[name].notna().any())
+    columns = informative(rows, known, options.seed)
     return Training(
         rows, here[here["order_days_ever"] >= 1], columns, options.seed, options.threads, options.invoice_latency_days
     )
+
+
+def past_rows(
+    table: SnapshotTable, as_of: pd.Timestamp, options: WalkOptions, wanted: pd.Series | None = None
+) -> pd.DataFrame:
+    """Snapshots of the newest dates before a cutoff with their outcome as known at it; of the `wanted` rows alone."""
+    frame = table.frame
+    outcome = table.outcomes((as_of - pd.Timedelta(days=options.invoice_latency_days)).date())
+    newest = sorted(frame.loc[frame["as_of"] < as_of, "as_of"].unique())[-options.max_slices :]
+    past = frame["as_of"].isin(newest)
+    if wanted is not None:
+        past &= wanted
+    past &= drawn(frame["customer_id"], options.max_rows / max(int(past.sum()), 1))
+    return frame[past].join(outcome.loc[past, ["days_to_next_order", "observed_days"]])
 
 
 def _fold(as_of: pd.Timestamp, training: Training, eligible: pd.DataFrame, champion: ChurnModel) -> dict[str, object]:
@@ -214,4 +257,5 @@ def _fold(as_of: pd.Timestamp, training: Training, eligible: pd.DataFrame, champ
             f"base_rate_{days}": float(outcome.mean()) if len(outcome) else None,
             f"newest_{days}": str(rows["as_of"].max().date()) if len(rows) else None,
         }
+    row["in_use"] = champion.selection.in_use
     return row | {f"weight_{name}": weight for name, weight in champion.weights_by_name().items()}

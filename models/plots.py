@@ -32,6 +32,25 @@ def reliability_plot(predictions: pd.DataFrame, *, bins: int = BINS, title: str 
     return figure
 
 
+def smooth_reliability_plot(rows: pd.DataFrame, curve: pd.DataFrame, *, bins: int = BINS, title: str = "") -> Figure:
+    """Observed share over the promised probability of one contestant: a smooth line with its band, and the bins.
+
+    `rows` has `probability` and `outcome`; `curve` is that of :func:`models.smooth_curve.smooth_curve`. The band is
+    95 % over customers; the bars are Wilson's, which take rows as independent and are a little short.
+    """
+    figure, axes = _sheet("promised probability", "observed share", title)
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, label="as promised")
+    axes.fill_between(curve["probability"], curve["low"], curve["high"], color="0.85", linewidth=0, label="95 %")
+    axes.plot(curve["probability"], curve["observed"], color="0", linewidth=1.2, label="smooth")
+    table = reliability_bins(rows["probability"], rows["outcome"], bins)
+    spread = np.abs(table[["low", "high"]].to_numpy().T - table["observed"].to_numpy())
+    dots: dict[str, Any] = {"fmt": "o", "color": "0.35", "markersize": 4, "capsize": 2, "linewidth": 1}
+    axes.errorbar(table["mean_probability"], table["observed"], yerr=spread, label=f"{bins} bins", **dots)
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axes.legend(frameon=False)
+    return figure
+
+
 def lift_plot(predictions: pd.DataFrame, *, title: str = "") -> Figure:
     """Lift against the share of customers taken from the top, mean over cutoffs, one line per contestant.
 
@@ -70,6 +89,25 @@ def earliness_plot(table: pd.DataFrame, *, contestants: Sequence[str], queue: st
         days = np.array(leads) + 1.5 * (place - (len(shown) - 1) / 2)
         axes.errorbar(days, value, yerr=[value - low, high - value], capsize=2, label=str(name), **style)
     axes.set_xticks(leads)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    return figure
+
+
+def portfolio_plot(table: pd.DataFrame, *, title: str = "") -> Figure:
+    """Share of the value of lost customers that was caught against new warnings a month, one line per contestant.
+
+    `table` is that of `models.portfolio.capacity_table`; bars are its 95 % intervals.
+    """
+    figure, axes = _sheet("new warnings a month", "share of the lost value that was caught", title)
+    contestants = table.groupby("contestant", sort=False)
+    for (name, unordered), style in zip(contestants, _styles(), strict=False):
+        rows = unordered.sort_values("warnings_a_month")
+        value = rows["caught_value_share"].to_numpy()
+        ends = rows[["caught_value_share_low", "caught_value_share_high"]].to_numpy().T
+        # An interval need not hold the figure itself where one customer is most of the value.
+        spread = np.abs(np.stack([np.minimum(ends[0], value), np.maximum(ends[1], value)]) - value)
+        axes.errorbar(rows["warnings_a_month"], value, yerr=spread, capsize=2, label=str(name), **style)
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
     return figure

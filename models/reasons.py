@@ -1,8 +1,8 @@
 """Why: the share of each feature in a customer's log-odds, exactly additive, grouped into concepts.
 
 The champion is linear in the log-odds of its parts, so its contributions are the weighted sums of theirs: TreeSHAP
-values of each horizon's booster (Lundberg et al. 2020; LightGBM's own, path-dependent), coefficient times standardised
-value of the regression, and the label-free model's log-odds against those of the cohort at training.
+values of each horizon's boosters (Lundberg et al. 2020; LightGBM's own, path-dependent), coefficient times rank of the
+regression, and the label-free model's log-odds against those of the cohort at training.
 base + sum of the contributions = margin.
 
 Correlated features share a concept, and a concept is one reason: its contribution is the sum over its features, and it
@@ -21,7 +21,6 @@ from features.labels import HORIZONS
 from features.registry import REGISTRY, Feature
 from features.snapshots import ELIGIBLE
 from models.churn_model import ChurnModel
-from models.classifiers import LOGISTIC_COLUMNS
 from models.horizons import pooling, window_weights
 
 Floats = NDArray[np.float64]
@@ -53,31 +52,28 @@ class Contributions:
 
 def contributions(model: ChurnModel, frame: pd.DataFrame) -> Contributions:
     """Split the calibrated log-odds of each snapshot's own window into a base and one share per feature."""
-    columns = [*dict.fromkeys((*model.boosting.columns, *LOGISTIC_COLUMNS)), RHYTHM]
+    columns = [*dict.fromkeys((*model.boosting.columns, *model.logistic.columns)), RHYTHM]
     place = {name: i for i, name in enumerate(columns)}
-    weight_boosting, weight_logistic, weight_free = model.weights
+    weight_boosting, weight_logistic, _ = model.weights
     start = model.rhythm.margins(frame)
     # The weight of each horizon in the margin of the own window, through projection and interpolation.
     share = np.einsum("ni,nij->nj", window_weights(frame["churn_window_days"]), pooling(model.margins(frame)))
+    ranked = model.logistic.ranks.places(frame) if weight_logistic else np.zeros((len(frame), 0))
     base = np.zeros(len(frame))
     values = np.zeros((len(frame), len(columns)))
     for i in range(len(HORIZONS)):
         affine = model.calibrations[i]
         part = np.zeros_like(values)
         constant = np.full(len(frame), model.reference[i])
-        part[:, place[RHYTHM]] = (weight_free + weight_boosting) * (start[:, i] - model.reference[i])
+        part[:, place[RHYTHM]] = start[:, i] - model.reference[i]
         used = share[:, i] > 0
-        if weight_boosting and model.boosting.boosters[i] is not None:
+        if weight_boosting and model.boosting.bags[i]:
             trees = model.boosting.contributions(frame[used], i)
             part[np.ix_(used, [place[name] for name in model.boosting.columns])] += weight_boosting * trees[:, :-1]
             constant[used] += weight_boosting * trees[:, -1]
-        line = model.logistic.lines[i]
-        if line is None:
-            part[:, place[RHYTHM]] += weight_logistic * (start[:, i] - model.reference[i])
-        else:
-            parts = weight_logistic * model.logistic.parts(frame, start, i)
-            part[:, [place[name] for name in (*LOGISTIC_COLUMNS, RHYTHM)]] += parts
-            constant += weight_logistic * (line.intercept - model.reference[i])
+        if weight_logistic:
+            added = model.logistic.contributions(ranked, i)
+            part[:, [place[name] for name in model.logistic.columns]] += weight_logistic * added
         base += share[:, i] * (affine.intercept + affine.slope * constant)
         values += share[:, [i]] * affine.slope * part
     return Contributions(pd.Series(base, index=frame.index), pd.DataFrame(values, index=frame.index, columns=columns))

@@ -1,4 +1,6 @@
-"""The register of models: what each training was made of, and which version is in use. The door to MLflow.
+"""The register of models: what each training was made of, which version is in use, and who put it there and why.
+
+The door to MLflow.
 
 Everything lives in one folder and needs no server: ``mlflow.db`` (SQLite) and
 ``artifacts/<run>/artifacts``. One training is one run; daily scoring leaves no runs behind. The champion is
@@ -18,18 +20,21 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pandas as pd
 
 from features.errors import ArtefactError
+from models.admission import Metric, check_model, checked_entries, checked_files, write_files
+from models.history import Change, alone
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+__all__ = ["NAME", "Alias", "Metric", "Tracking", "Version"]
 
 Alias = Literal["champion", "challenger"]
 
@@ -38,37 +43,20 @@ NAME = "kizashi"
 
 _MODEL = "model"
 _FINGERPRINT = "data_fingerprint"
-#: Columns that say who somebody is; a register of models holds aggregates only.
-_PERSONAL = frozenset({"customer_id", "customer", "name", "owner", "contact_id", "text"})
-#: Every pickle since protocol 2 starts with this byte; no text and no Parquet file can.
-_PICKLE = b"\x80"
+_TRAINING = "training"
+#: The lines of the history are tags of the registered model: this and their number.
+_LINE = "history."
 _SQLITE = b"SQLite format 3"
-_PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle", ".skops"})
 #: MLflow takes no more in one call.
 _AT_ONCE = 100
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A figure of a training with its interval, logged as ``name``, ``name_low`` and ``name_high``.
-
-    `low` and `high` are None where no interval was computed. All three must be finite.
-    """
-
-    name: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-    def entries(self) -> dict[str, float]:
-        """MLflow's names and numbers of this figure."""
-        bounds = {self.name: self.value, f"{self.name}_low": self.low, f"{self.name}_high": self.high}
-        return {name: float(number) for name, number in bounds.items() if number is not None}
-
-
-@dataclass(frozen=True)
 class Version:
-    """One registered version of the model; `made_at` is in UTC, `folder` holds its files."""
+    """One registered version of the model.
+
+    `made_at` is in UTC, `folder` holds its files, `name` is that of its training, `tags` what was noted of it.
+    """
 
     number: int
     run_id: str
@@ -76,6 +64,8 @@ class Version:
     data_fingerprint: str
     made_at: datetime
     folder: Path
+    name: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class Tracking:
@@ -105,6 +95,9 @@ class Tracking:
         figures: Mapping[str, "Figure"],
         model: Path,
         alias: Alias,
+        texts: Mapping[str, str] | None = None,
+        tables: Mapping[str, pd.DataFrame] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> Version:
         """Store one training as one run, register its model and give it `alias`; returns the new version.
 
@@ -123,18 +116,24 @@ class Tracking:
             File name without suffix -> matplotlib figure; written as PNG. The caller closes them.
         model : Path
             The folder that the churn model was saved to, with its ``manifest.json``; copied.
+        texts
+            File name -> text, such as ``card.md``; written beside the model's folder.
+        tables
+            Name -> aggregates; written beside it as ``<name>.csv``.
+        tags
+            What to note of the version, see :meth:`note`.
 
         Raises
         ------
         ArtefactError
             If `model` is no saved model or contains a pickle, or the store cannot be written.
         ValueError
-            If a metric is not finite or `folds` names customers: both are mistakes of the caller.
+            If a metric is not finite, a table names customers, or a file's name is taken: mistakes of the caller.
         """
         _check_alias(alias)
-        _check_model(model)
-        entries = _checked_entries(metrics)
-        _check_impersonal(folds)
+        check_model(model)
+        entries = checked_entries(metrics)
+        files = checked_files({"folds": folds, **(tables or {})}, texts or {})
         with self._answers():
             client = self._client(create=True)
             run_id = client.create_run(_experiment(client, self.folder), run_name=name).info.run_id
@@ -142,10 +141,12 @@ class Tracking:
                 client.set_tag(run_id, _FINGERPRINT, data_fingerprint)
                 _log_numbers(client, run_id, params, entries)
                 with tempfile.TemporaryDirectory() as stage:
-                    _stage(Path(stage), folds, figures)
+                    write_files(Path(stage), files, figures)
                     client.log_artifacts(run_id, stage)
                 client.log_artifacts(run_id, str(model), _MODEL)
-                number = self._register(client, run_id, data_fingerprint)
+                number = self._register(
+                    client, run_id, {**(tags or {}), _FINGERPRINT: data_fingerprint, _TRAINING: name}
+                )
                 client.set_registered_model_alias(NAME, alias, str(number))
             except BaseException:
                 client.set_terminated(run_id, "FAILED")
@@ -179,6 +180,80 @@ class Tracking:
             self._client().set_registered_model_alias(NAME, alias, str(number))
         return self._version(number)
 
+    def note(self, number: int, key: str, text: str) -> None:
+        """Note something of a version, such as the verdict of a gate; what stood under `key` is replaced."""
+        self._version(number)
+        with self._answers():
+            self._client().set_model_version_tag(NAME, str(number), key, text)
+
+    def figures(self, number: int) -> dict[str, float]:
+        """The figures that the training of a version logged, by name."""
+        version = self._version(number)
+        with self._answers():
+            return dict(self._client().get_run(version.run_id).data.metrics)
+
+    def history(self) -> list[Change]:
+        """Who changed the champion, when and why, and what was refused; the oldest first.
+
+        Raises
+        ------
+        ArtefactError
+            If a line cannot be read.
+        """
+        if not self._database.exists():
+            return []
+        with self._answers():
+            return list(_lines(self._client()).values())
+
+    def record(self, change: Change) -> None:
+        """Add a line to the history that moves nothing."""
+        with self._answers(), alone(self.folder):
+            client = self._client(create=True)
+            _unless_there(client.create_registered_model, NAME)
+            _write_line(client, len(_lines(client)) + 1, change.made())
+
+    def move_champion(self, change: Change) -> None:
+        """Make ``change.after`` the champion and write that into the history; killed anywhere, it is finished later.
+
+        Raises
+        ------
+        ArtefactError
+            If the champion is no longer ``change.before``, or there is no version ``change.after``.
+        """
+        if change.after is None:
+            raise ValueError("a version must be named that becomes the champion")
+        self.finish_moves()
+        self._version(change.after)
+        with self._answers(), alone(self.folder):
+            now = next((v.number for v in self.versions() if "champion" in v.aliases), None)
+            if now != change.before:
+                raise ArtefactError(
+                    f"{self.folder}: the champion is version {now} and no longer {change.before}; "
+                    "look at `kizashi models` and decide again"
+                )
+            client = self._client()
+            number = len(_lines(client)) + 1
+            _write_line(client, number, replace(change, pending=True))
+            self._make(client, number, change)
+
+    def finish_moves(self) -> list[Change]:
+        """Make the moves that a killed process had written down and not made; returns them."""
+        if not self._database.exists():
+            return []
+        with self._answers(), alone(self.folder):
+            client = self._client()
+            left = {number: line for number, line in _lines(client).items() if line.pending}
+            for number, line in left.items():
+                self._make(client, number, line)
+        return list(left.values())
+
+    def _make(self, client: Any, number: int, change: Change) -> None:
+        """Every step can be done again: whoever finishes a move starts from its first one."""
+        client.set_registered_model_alias(NAME, "champion", str(change.after))
+        if str(client.get_registered_model(NAME).aliases.get("challenger")) == str(change.after):
+            client.delete_registered_model_alias(NAME, "challenger")
+        _write_line(client, number, change.made())
+
     def versions(self) -> list[Version]:
         """All registered versions, the newest first; none where nothing was trained yet."""
         if not self._database.exists():
@@ -201,6 +276,8 @@ class Tracking:
                 data_fingerprint=entry.tags.get(_FINGERPRINT, ""),
                 made_at=datetime.fromtimestamp(entry.creation_timestamp / 1000, tz=UTC),
                 folder=self._artefacts / entry.run_id / "artifacts" / _MODEL,
+                name=entry.tags.get(_TRAINING, ""),
+                tags=dict(entry.tags),
             )
             for entry in found
         ]
@@ -218,11 +295,10 @@ class Tracking:
         known = ", ".join(str(version.number) for version in versions) or "none"
         raise ArtefactError(f"{self.folder}: there is no version {number} of the model; registered: {known}")
 
-    def _register(self, client: Any, run_id: str, data_fingerprint: str) -> int:
+    def _register(self, client: Any, run_id: str, tags: Mapping[str, str]) -> int:
         _unless_there(client.create_registered_model, NAME)
         source = (self._artefacts / run_id / "artifacts" / _MODEL).as_uri()
-        tags = {_FINGERPRINT: data_fingerprint}
-        version = client.create_model_version(NAME, source, run_id=run_id, tags=tags)
+        version = client.create_model_version(NAME, source, run_id=run_id, tags=dict(tags))
         return int(version.version)
 
     def _client(self, create: bool = False) -> Any:
@@ -306,11 +382,16 @@ def _log_numbers(client: Any, run_id: str, params: Mapping[str, object], entries
         client.log_batch(run_id, metrics=figures[start : start + _AT_ONCE])
 
 
-def _stage(stage: Path, folds: pd.DataFrame, figures: Mapping[str, "Figure"]) -> None:
-    folds.to_csv(stage / "folds.csv", index=False)
-    for name, figure in figures.items():
-        (stage / "figures").mkdir(exist_ok=True)
-        figure.savefig(stage / "figures" / f"{name}.png", dpi=120, metadata={"Software": None})
+def _lines(client: Any) -> dict[int, Change]:
+    """The lines of the history by their number, in order."""
+    models = client.search_registered_models(f"name = '{NAME}'")
+    tags = models[0].tags if models else {}
+    found = {int(key.removeprefix(_LINE)): text for key, text in tags.items() if key.startswith(_LINE)}
+    return {number: Change.from_json(found[number]) for number in sorted(found)}
+
+
+def _write_line(client: Any, number: int, change: Change) -> None:
+    client.set_registered_model_tag(NAME, f"{_LINE}{number:06d}", change.to_json())
 
 
 def _pages(search: Any, query: str) -> Iterator[Any]:
@@ -326,34 +407,6 @@ def _pages(search: Any, query: str) -> Iterator[Any]:
 def _check_alias(alias: str) -> None:
     if alias not in get_args(Alias):
         raise ArtefactError(f"{alias!r} is no alias of a model; use one of {', '.join(get_args(Alias))}")
-
-
-def _check_model(model: Path) -> None:
-    if not (model / "manifest.json").is_file():
-        raise ArtefactError(f"{model}: expected a saved model, found no manifest.json; save the model first")
-    for file in sorted(path for path in model.rglob("*") if path.is_file()):
-        with file.open("rb") as content:
-            pickled = content.read(1) == _PICKLE
-        if pickled or file.suffix.lower() in _PICKLE_SUFFIXES:
-            raise ArtefactError(f"{file}: looks like a pickle, which runs code when read; save text and JSON only")
-
-
-def _checked_entries(metrics: Sequence[Metric]) -> dict[str, float]:
-    entries: dict[str, float] = {}
-    for metric in metrics:
-        for name, number in metric.entries().items():
-            if name in entries:
-                raise ValueError(f"metric {name!r} is given twice")
-            if not isfinite(number):
-                raise ValueError(f"metric {name!r} is {number}; leave out what could not be computed")
-            entries[name] = number
-    return entries
-
-
-def _check_impersonal(folds: pd.DataFrame) -> None:
-    personal = sorted(_PERSONAL & {str(column).lower() for column in folds.columns})
-    if personal:
-        raise ValueError(f"the fold table has {personal}: log figures of many customers, never who they are")
 
 
 def _first_line(error: Exception) -> str:

@@ -4,6 +4,7 @@ In a module of its own, because Prefect pickles a served flow with all that stan
 context variable cannot be pickled: every run of a schedule would crash.
 """
 
+import getpass
 from contextvars import ContextVar
 
 from features.snapshots import Progress, silent
@@ -13,3 +14,11 @@ from pipelines.intake import Request
 WATCHER: ContextVar[Progress] = ContextVar("watcher", default=silent)
 #: The request itself: the parameters that Prefect records hold no password.
 REQUEST: ContextVar[Request | None] = ContextVar("request", default=None)
+
+
+def user() -> str:
+    """The name of the user who runs this; ``unknown`` where the system has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no entry for the user's number, as in some containers
+        return "unknown"

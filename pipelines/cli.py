@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import KizashiError, SettingsError
-from pipelines import cli_accounts, cli_features
+from pipelines import cli_accounts, cli_economics, cli_features, cli_models
+from pipelines.cli_models import By
 from pipelines.cli_options import DEFAULT_OUT, AsOf, Config, Data, Layout, Limit, Out, app, day_of, request_of
 
 if TYPE_CHECKING:
@@ -87,25 +88,24 @@ def train(
     config: Config = None,
     out: Out = DEFAULT_OUT,
     layout: Layout = "",
-    promote: Annotated[bool, typer.Option("--promote", help="Make the new model the champion.")] = False,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make the new model the champion, if it passes the gate.")
+    ] = False,
+    accept_data: Annotated[
+        str, typer.Option("--accept-data", metavar="WHY", help="Train on data that are not as the champion's were.")
+    ] = "",
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Search LightGBM's settings first; slow, and rarely worth it.")
+    ] = False,
+    by: By = "",
 ) -> None:
-    """Walk forward, compare all contestants, register the new model."""
+    """Hold the data against the champion's, walk forward, register the new model, put it through the gate."""
     request = request_of(data, out, as_of, config, layout)
-    intake, trained = _watched("train", request, **_flow_parameters(request), promote=promote)
-    from pipelines import console
+    asked = {"promote": promote, "accept_data": accept_data, "tune": tune, "by": by}
+    intake, trained = _watched("train", request, **_flow_parameters(request), **asked)
+    from pipelines import console_training
 
-    console.funnel_table(trained.funnel)
-    console.standing(trained.standing, console.own_horizon())
-    console.levels_table(trained.champion.levels)
-    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in trained.champion.weights_by_name().items())
-    console.out.print(f"Champion's parts: {weights}.", markup=False)
-    console.purity(trained.purity)
-    aliases = " and ".join(trained.version.aliases)
-    console.out.print(
-        f"Registered version {trained.version.number} as {aliases}: {trained.version.folder}", markup=False
-    )
-    if "champion" not in trained.version.aliases:
-        console.out.print("The old champion stays in use; `kizashi train --promote` replaces it.", markup=False)
+    console_training.training(trained)
     _next("score", request, intake.as_of)
 
 
@@ -178,7 +178,8 @@ def backtest(
     console.funnel_table(result.funnel)
     console.standing(result.standing, console.own_horizon())
     console.standing(result.own_window, "No order within the own window, dates that have wholly matured")
-    console.purity(result.purity)
+    console.standing(result.partial, "Partial defection within 90 days (rankings alone)")
+    console.out.print(result.choice.words, markup=False)
     console.out.print(
         f"{len(result.predictions):,} predictions: {out}; where each row of the data went: {account}", markup=False
     )
@@ -225,7 +226,8 @@ def demo(
         f"A simulated company: {customers} customers, {months} months of orders in {out / 'data'}", markup=False
     )
     console.ingest_table(result.intake.report)
-    console.standing(result.trained.standing, console.own_horizon())
+    console.standing(result.trained.judged.standing, console.own_horizon())
+    console.out.print(result.trained.champion.selection.words, markup=False)
     console.levels_table(result.trained.champion.levels)
     console.morning(result.scored, customer_names(result.intake), limit, "")
     scores = result.scored.day.scores
@@ -293,6 +295,8 @@ def simulate(
 
 cli_features.add_to(app)
 cli_accounts.add_to(app)
+cli_economics.add_to(app)
+cli_models.add_to(app)
 
 
 def _next(command: str, request: "Request", as_of: date) -> None:

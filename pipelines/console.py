@@ -24,12 +24,6 @@ from pipelines.train import SHOWN_HORIZON
 from serving.wording import cohort_reason, concept_name, direction_name, level_name, quantity
 
 STYLES = {"red": "bold red", "orange": "dark_orange", "yellow": "yellow", "blue": "blue", "none": "dim"}
-CONDITIONS = {
-    "known": "known at the date",
-    "with_order": "with at least one order",
-    "enough_order_days": "with enough order days",
-    "eligible": "ordered recently enough: the cohort",
-}
 QUEUES = {
     EARLY: "still within their own window, most to lose first",
     OVERDUE: "silent for longer than their own window, most to lose first",
@@ -103,13 +97,21 @@ def simulated(world: World, rows: Mapping[str, int]) -> None:
 
 
 def funnel_table(funnel: pd.DataFrame) -> None:
-    """Customers and revenue left at each condition."""
-    table = Table(title="Cohort", title_justify="left")
-    for heading in ("as of", "condition", "customers", "revenue of 12 months"):
-        table.add_column(heading, justify="right" if heading.startswith(("customers", "revenue")) else "left")
-    for row in funnel.to_dict("records"):
-        day = f"{row['as_of']:%Y-%m-%d}"
-        table.add_row(day, CONDITIONS[row["condition"]], f"{row['customers']:,}", f"{row['revenue_365d']:,.0f}")
+    """Where every customer and every order of the past year is: the cohort, each track that is not empty, the whole."""
+    table = Table(title="Every customer by track, with the orders of 12 months", title_justify="left")
+    for heading in ("as of", "track"):
+        table.add_column(heading)
+    for heading in ("customers", "order days", "revenue", "share"):
+        table.add_column(heading, justify="right")
+    for as_of, rows in funnel.groupby("as_of"):
+        whole = rows[["customers", "order_days_365d", "revenue_365d"]].sum().to_dict()
+        whole = {"track": "", **whole, "revenue_share": float(rows["revenue_share"].notna().any() or np.nan)}
+        shown = rows[(rows["customers"] > 0) | (rows["track"] == ELIGIBLE)]
+        for row in (*shown.to_dict("records"), whole):
+            name = cohort_reason(row["track"]) if row["track"] else "all"
+            share = "" if np.isnan(row["revenue_share"]) else f"{row['revenue_share']:.1%}"
+            counts = (f"{row[column]:,.0f}" for column in ("customers", "order_days_365d", "revenue_365d"))
+            table.add_row(f"{as_of:%Y-%m-%d}", name, *counts, share, end_section=not row["track"])
     out.print(table)
 
 
@@ -233,13 +235,6 @@ def story(told: Story, currency: str) -> None:
         for row in told.orders.to_dict("records")
     )
     out.print(f"Newest orders: {orders}.", markup=False)
-
-
-def purity(share: float) -> None:
-    """How often a silence of the own window was no loss; nothing where that is not known yet."""
-    if np.isfinite(share):
-        text = f"Label purity: {share:.0%} of those silent for their own window ordered again within the next one."
-        out.print(text, markup=False)
 
 
 def own_horizon() -> str:

@@ -2,16 +2,17 @@
 
 import shutil
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from features.errors import SettingsError
 from features.simulate import simulate, write
 from features.snapshots import Progress, silent
+from pipelines.caller import user
 from pipelines.intake import Intake, Request, take_in
 from pipelines.score import Scored, score
 from pipelines.settings import Settings
-from pipelines.train import Trained, train
+from pipelines.train import Asked, Trained, train
 
 #: The simulated company's last day; fixed, so that the demonstration is the same for everybody.
 END = date(2026, 10, 1)
@@ -55,5 +56,5 @@ def run(out: Path, customers: int, months: int, seed: int, *, progress: Progress
     data = out / "data"
     write(simulate(customers, months, seed=seed, preset="normal", end=END), data)
     intake = take_in(Request(str(data), out, given=Settings()))
-    trained = train(intake, progress=progress)
+    trained = train(intake, Asked(user(), datetime.now(UTC)), progress=progress)
     return Demo(intake, trained, score(intake, progress=progress))

@@ -4,7 +4,7 @@ A flow takes plain values, which Prefect records, calls one function and returns
 not rest on Prefect: a flow that runs twice publishes once.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from prefect import flow
@@ -13,19 +13,29 @@ from pipelines import caller
 from pipelines import demo as demonstration
 from pipelines import score as scoring
 from pipelines import train as training
+from pipelines.caller import user
 from pipelines.engines import engine_of
 from pipelines.intake import Intake, Request, take_in
 
 
 @flow(name="train", persist_result=False)
 def train(
-    data: str, out: str, as_of: date | None = None, config: str | None = None, layout: str = "", promote: bool = False
+    data: str,
+    out: str,
+    as_of: date | None = None,
+    config: str | None = None,
+    layout: str = "",
+    promote: bool = False,
+    accept_data: str = "",
+    tune: bool = False,
+    by: str = "",
 ) -> tuple[Intake, training.Trained]:
-    """Check the data, walk forward, register the new model."""
+    """Hold the data against the champion's, walk forward, register the new model, put it through the gate."""
     request, progress = _request(data, out, as_of, config, layout), caller.WATCHER.get()
     with engine_of(request.settings(), progress=progress) as engine:
         intake = take_in(request, engine=engine)
-        return intake, training.train(intake, promote=promote, progress=progress)
+        asked = training.Asked(by or user(), datetime.now(UTC), promote, accept_data, tune)
+        return intake, training.train(intake, asked, progress=progress)
 
 
 @flow(name="score", persist_result=False)

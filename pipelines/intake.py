@@ -103,6 +103,7 @@ class Intake:
         promises = {name: Promise(**rule) for name, rule in settings.levels.model_dump().items()}
         return WalkOptions(
             boosting=BoostingOptions(**settings.lightgbm.model_dump()),
+            window=self.window(),
             promises=promises,
             invoice_latency_days=settings.labels.invoice_latency_days,
             max_slices=settings.training.max_slices,

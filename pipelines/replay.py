@@ -8,10 +8,12 @@ import pandas as pd
 
 from features.errors import SettingsError
 from features.labels import HORIZONS
-from features.snapshots import Progress, funnel, silent, take
+from features.snapshots import Progress, silent, take
+from features.tracks import funnel
+from features.windows import WindowChoice
 from models.folds import walk_forward, with_outcomes
 from pipelines.intake import Intake
-from pipelines.train import SHOWN_HORIZON, judged_rows, label_purity, stand
+from pipelines.train import SHOWN_HORIZON, judged_rows, stand
 
 #: Columns of the file, in order.
 COLUMNS = (
@@ -19,13 +21,21 @@ COLUMNS = (
     "as_of",
     "contestant",
     "churn_probability",
+    "churn_low",
+    "churn_high",
     "churn_window_days",
     *(f"p_no_order_{days}" for days in HORIZONS),
     "level",
+    "queue",
+    "segment",
     "days_to_next_order",
     "observed_days",
     *(f"no_order_{days}" for days in HORIZONS),
     "churned",
+    "revenue_expected",
+    "revenue_after",
+    "partial_defection",
+    "categories_lost",
 )
 
 
@@ -45,17 +55,20 @@ class Backtest:
         The standing table for no order within 90 days.
     own_window
         The same for no order within the customer's own window, on the dates that have wholly matured; may be empty.
+    partial
+        The same for partial defection within 90 days, which nobody gives a probability of: as rankings.
     funnel
-        The cohort's funnel at each cutoff.
-    purity
-        Of those silent for their own window, the share that ordered again within the next one.
+        The tracks of all customers at each cutoff.
+    choice
+        How the own window was chosen at the last cutoff, and the purity of that label.
     """
 
     predictions: pd.DataFrame
     standing: pd.DataFrame
     own_window: pd.DataFrame
+    partial: pd.DataFrame
     funnel: pd.DataFrame
-    purity: float
+    choice: WindowChoice
 
 
 def backtest(intake: Intake, first: date, last: date, *, progress: Progress = silent) -> Backtest:
@@ -105,6 +118,13 @@ def backtest(intake: Intake, first: date, last: date, *, progress: Progress = si
         predictions[list(COLUMNS)],
         stand(judged_rows(predictions, SHOWN_HORIZON), seed),
         stand(own.dropna(subset="outcome").reset_index(drop=True), seed),
+        stand(_partial(predictions), seed, ranks_only=True),
         funnel(here),
-        label_purity(table, intake.observed_until),
+        walk.choice,
     )
+
+
+def _partial(predictions: pd.DataFrame) -> pd.DataFrame:
+    named = {f"p_no_order_{SHOWN_HORIZON}": "probability", "partial_defection": "outcome"}
+    kept = predictions.rename(columns=named)[["contestant", "customer_id", "as_of", "probability", "outcome"]]
+    return kept.dropna(subset="outcome").reset_index(drop=True)

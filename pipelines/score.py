@@ -15,10 +15,12 @@ from features.engines import map_buckets
 from features.own import installed
 from features.passes import SnapshotParts, take_parts
 from features.snapshots import ELIGIBLE, Cohort, Progress, Window, silent
-from models.churn_model import MANIFEST, ChurnModel
+from features.tracks import funnels_together
+from models.artefact import MANIFEST
+from models.churn_model import ChurnModel
 from models.tracking import Tracking
 from pipelines.intake import Intake, run_id
-from pipelines.scoring import ScoreBucket
+from pipelines.scoring import Peers, ScoreBucket
 from pipelines.settings import database_url, tracking_folder
 from serving.records import REASON_COLUMNS, SCORE_COLUMNS, Published, ScoringRun
 from serving.store import Store
@@ -138,9 +140,14 @@ def score_parts(intake: Intake, model: ChurnModel, parts: SnapshotParts, *, prog
     """Score every bucket, then give the levels their room among all customers."""
     progress("probabilities and reasons", 0.3)
     settings = intake.settings
-    medians = parts.medians(intake.as_of)
     work = ScoreBucket(
-        model, parts, medians, intake.as_of, settings.reasons.count, settings.project.currency, installed()
+        model,
+        parts,
+        Peers.of(parts, intake.as_of),
+        intake.as_of,
+        settings.reasons.count,
+        settings.project.currency,
+        installed(),
     )
     found = map_buckets(work, intake.events, intake.engine, "scores")
     _warn_of_missing(pd.concat([one.known for one in found], axis=1).sum(axis=1))
@@ -150,7 +157,7 @@ def score_parts(intake: Intake, model: ChurnModel, parts: SnapshotParts, *, prog
     scores.loc[eligible.index, "level"] = model.levels.of(eligible["churn_probability"], eligible["queue"])
     told = pd.concat([one.reasons for one in found], ignore_index=True)
     told = told.sort_values(["customer_id", "position"], ignore_index=True)
-    narrowed = pd.concat([one.funnel for one in found]).groupby(["as_of", "condition"], sort=False).sum().reset_index()
+    narrowed = funnels_together(one.funnel for one in found)
     return Day(scores, told, narrowed, f"{sum(one.digest for one in found) % 2**64:016x}")
 
 

@@ -15,12 +15,14 @@ from features.buckets import Events
 from features.own import OwnFile, install
 from features.passes import SnapshotParts
 from features.registry import REGISTRY
-from features.snapshots import ELIGIBLE, funnel
+from features.snapshots import ELIGIBLE
+from features.tracks import funnel
+from models import completeness, economics
 from models import reasons as why
 from models.churn_model import ChurnModel
 from models.horizons import PROBABILITIES, curve, probability_frame
 from models.levels import queue_of
-from serving.records import SCORE_COLUMNS
+from serving.records import INTERVAL, LEVEL_ALONE, PERCENT, SCORE_COLUMNS, SCORE_NUMBERS
 from serving.wording import ReasonFacts, reason_text, rest_text
 
 ENOUGH_ORDER_DAYS = 3
@@ -52,12 +54,39 @@ class BucketScores:
 
 
 @dataclass(frozen=True)
+class Peers:
+    """What is told from all customers of a date before any of them is scored.
+
+    Attributes
+    ----------
+    medians
+        Median of each feature over the cohort.
+    values
+        Value at risk by customer (:func:`models.economics.value_at_risk`).
+    stale
+        Tables that are not delivered any more.
+    """
+
+    medians: pd.Series
+    values: pd.Series
+    stale: frozenset[str]
+
+    @classmethod
+    def of(cls, parts: SnapshotParts, as_of: date) -> "Peers":
+        """Read from all finished snapshots, a few columns of each."""
+        names = {"customer_id", *economics.READS, "margin_share_365d", *completeness.LATELY.values()}
+        frame = parts.columns(names)
+        values = economics.value_at_risk(frame).set_axis(frame["customer_id"])
+        return cls(parts.medians(as_of), values, completeness.stale_tables(frame))
+
+
+@dataclass(frozen=True)
 class ScoreBucket:
     """The scoring of one bucket, in a form that another process can be handed."""
 
     model: ChurnModel
     parts: SnapshotParts
-    medians: pd.Series = field(repr=False)
+    peers: Peers = field(repr=False)
     as_of: date
     count: int
     currency: str
@@ -71,14 +100,27 @@ class ScoreBucket:
         here = snapshots[snapshots["cohort"] == ELIGIBLE]
         scored = model.probabilities(here)
         split = why.contributions(model, here)
-        told = why.reasons(model, here, count=self.count, peers=self.medians, split=split)
+        told = why.reasons(model, here, count=self.count, peers=self.peers.medians, split=split)
+        scored = scored.assign(churn_window_days=here["churn_window_days"])
         inside = _rows(here, scored.assign(base_margin=split.base, level="none", queue=queue_of(here)))
         outside, told_outside = _outside_cohort(model, snapshots)
-        scores = pd.concat([inside, outside, _without_orders(events, bucket, snapshots)], ignore_index=True)
+        known = pd.concat([inside, outside], ignore_index=True)
+        grades = completeness.completeness(snapshots, events.columns, self.peers.stale)["grade"]
+        grades = grades.set_axis(snapshots["customer_id"])
+        value = self.peers.values.reindex(known["customer_id"]).to_numpy()
+        known = known.assign(
+            value_at_risk=value,
+            expected_loss=value * known["churn_probability"],
+            completeness=grades.reindex(known["customer_id"]).to_numpy(),
+            shown=LEVEL_ALONE,
+        )
+        if model.shows_percentages:
+            known.loc[known["cohort"] == ELIGIBLE, "shown"] = PERCENT
+        scores = pd.concat([known, _without_orders(events, bucket, snapshots)], ignore_index=True)
         told = pd.concat([told, told_outside], ignore_index=True)
-        known = here[list(model.boosting.columns)].notna().sum()
+        covered = here[list(model.boosting.columns)].notna().sum()
         words = _sentences(told, snapshots, self.as_of, self.currency)
-        return BucketScores(scores, told.assign(text=words), funnel(snapshots), known, digest_of(snapshots))
+        return BucketScores(scores, told.assign(text=words), funnel(snapshots), covered, digest_of(snapshots))
 
 
 def digest_of(frame: pd.DataFrame) -> int:
@@ -90,17 +132,22 @@ def digest_of(frame: pd.DataFrame) -> int:
 
 def with_columns(snapshots: pd.DataFrame, model: ChurnModel) -> pd.DataFrame:
     """The snapshots with a column for every feature that the model reads: unknown where its source is not there."""
-    read = [REGISTRY[name] for name in model.boosting.columns]
+    others = () if model.others is None else model.others.reads
+    read = [REGISTRY[name] for name in dict.fromkeys((*model.boosting.columns, *model.logistic.columns, *others))]
     wanted = dict.fromkeys([*(one.name for one in read), *(one.usual for one in read if one.usual)])
     absent = [name for name in wanted if name not in snapshots]
     return pd.concat([snapshots, pd.DataFrame(np.nan, index=snapshots.index, columns=absent)], axis=1)
 
 
 def _outside_cohort(model: ChurnModel, snapshots: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores of the others with an order, by the label-free model alone: it needs no habit. They get no level."""
+    """Scores of the others with an order, by the model of their track. They get no level."""
     here = snapshots[(snapshots["cohort"] != ELIGIBLE) & (snapshots["order_days_ever"] >= 1)]
     window = here["churn_window_days"]
-    scored = probability_frame(model.rhythm.margins(here), window).assign(level="none")
+    if model.others is None:
+        scored = probability_frame(model.rhythm.margins(here), window).assign(churn_window_days=window)
+    else:
+        scored = model.others.probabilities(here, model.rhythm)
+    scored = scored.assign(level="none", churn_low=np.nan, churn_high=np.nan)
     _, base = curve(np.broadcast_to(np.array(model.reference), (len(here), len(PROBABILITIES))), window)
     contribution = scored["margin"].to_numpy() - base
     told = pd.DataFrame(
@@ -123,14 +170,10 @@ def _outside_cohort(model: ChurnModel, snapshots: pd.DataFrame) -> tuple[pd.Data
 
 def _rows(here: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
     """Scores with what the output table says besides."""
-    value = here["revenue_365d"].clip(lower=0)
     return scored.assign(
         customer_id=here["customer_id"],
-        churn_window_days=here["churn_window_days"],
         cohort=here["cohort"],
         history=np.where(here["order_days_ever"] >= ENOUGH_ORDER_DAYS, "enough", "short"),
-        value_at_risk=value,
-        expected_loss=value * scored["churn_probability"],
     )
 
 
@@ -142,9 +185,8 @@ def _without_orders(events: Events, bucket: int, snapshots: pd.DataFrame) -> pd.
             known |= {row[0] for row in con.execute("SELECT customer_id FROM customers").fetchall()}
         known -= set(snapshots.loc[snapshots["order_days_ever"] >= 1, "customer_id"])
     blank = pd.DataFrame({"customer_id": sorted(known)}).reindex(columns=list(SCORE_COLUMNS))
-    numbers = [name for name in SCORE_COLUMNS if name not in ("customer_id", "level", "cohort", "history")]
-    blank = blank.astype(dict.fromkeys(numbers, "float64"))
-    return blank.assign(level="none", cohort="no_order", history="none")
+    blank = blank.astype(dict.fromkeys([*SCORE_NUMBERS, *INTERVAL], "float64"))
+    return blank.assign(level="none", cohort="no_order", history="none", completeness=None, shown=LEVEL_ALONE)
 
 
 def _sentences(told: pd.DataFrame, snapshots: pd.DataFrame, as_of: date, currency: str) -> list[str]:

@@ -10,15 +10,30 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from features.errors import SettingsError
-from pipelines.setting_words import Allowed, allowed, documented, field_at, problems
+from pipelines.sections import (
+    Cohort,
+    Economics,
+    Engine,
+    Features,
+    Labels,
+    Levels,
+    Lightgbm,
+    Project,
+    Promotion,
+    Quarantine,
+    Reasons,
+    Section,
+    Store,
+    Training,
+    Window,
+)
+from pipelines.setting_words import allowed, documented, field_at, problems
 
 FILE_NAME = "kizashi.toml"
 
@@ -47,185 +62,11 @@ The environment variable `{DATABASE_VARIABLE}` sets the address of the applicati
 `[store] url`, so that no password need stand in a file."""
 
 
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        raise ValueError("no such time zone") from None
-    return name
-
-
-def _address(url: str) -> str:
-    if url and not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
-        raise ValueError("no such kind of database")
-    return url
-
-
-Share = Annotated[float, Field(ge=0, le=1)]
-PositiveShare = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Days = Annotated[int, Field(ge=0)]
-Zone = Annotated[str, AfterValidator(_zone), Allowed('a time zone\'s name, such as "Asia/Tokyo"')]
-Currency = Annotated[str, Field(pattern="^([A-Z]{3})?$"), Allowed('three capital letters, such as "EUR", or ""')]
-Address = Annotated[
-    str,
-    AfterValidator(_address),
-    Allowed('"sqlite:///...", "postgresql://...", or "" for a file in the output folder', secret=True),
-]
-EngineKind = Annotated[Literal["local", "dask"], Allowed('"local" or "dask"')]
-Scheduler = Annotated[
-    str,
-    Field(pattern=r"^((tcp|tls)://([^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5})?$"),
-    Allowed('"tcp://HOST:PORT", "tls://HOST:PORT", or "" for a cluster made for the run'),
-]
-EventsUrl = Annotated[
-    str,
-    Field(pattern=r"^(s3://[^/:@?]+(/[^?]*)?)?$"),
-    Allowed('"s3://BUCKET/FOLDER" without keys, or "" for the output folder alone', secret=True),
-]
-Memory = Annotated[
-    str,
-    Field(pattern=r"^([0-9]+(\.[0-9]+)? ?[kMGT]i?B)?$"),
-    Allowed('a size, such as "4GiB" or "500 MB", or "" for an equal share of the machine'),
-]
-Horizons = Annotated[
-    tuple[Literal[30], Literal[60], Literal[90], Literal[180]],
-    Field(strict=False),
-    Allowed("[30, 60, 90, 180] and nothing else"),
-]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Project(_Section):
-    """The company's calendar and money."""
-
-    timezone: Zone = "UTC"
-    currency: Currency = ""
-
-
-class Quarantine(_Section):
-    """How many bad rows a run bears."""
-
-    max_share: Share = 0.01
-
-
-class Cohort(_Section):
-    """Who can be warned about."""
-
-    min_order_days: Count = 2
-    max_days_since_last_order: Count = 365
-
-
-class Window(_Section):
-    """The customer's own window: how long a silence counts as having left."""
-
-    multiple_of_q90: Annotated[float, Field(ge=1, le=5)] = 1.5
-    min_days: Annotated[int, Field(ge=30, le=180)] = 45
-    max_days: Annotated[int, Field(ge=30, le=180)] = 180
-    shrink_gaps: Annotated[float, Field(gt=0)] = 4.0
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min_days > self.max_days:
-            raise ValueError("min_days must not be above max_days")
-        return self
-
-
-class Labels(_Section):
-    """What happened after a cutoff, and when we can know it."""
-
-    horizons: Horizons = (30, 60, 90, 180)
-    invoice_latency_days: Days = 0
-
-
-class Training(_Section):
-    """Which snapshots a model is fitted and tried on."""
-
-    slice_every_months: Annotated[int, Field(ge=1, le=12)] = 1
-    max_slices: Count = 36
-    test_cutoffs: Count = 6
-    max_rows: Annotated[int, Field(ge=1000)] = 1_500_000
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 2026
-    threads: Count = 2
-
-
-class Lightgbm(_Section):
-    """The gradient-boosted trees, in LightGBM's own terms."""
-
-    rounds: Count = 300
-    learning_rate: PositiveShare = 0.015
-    num_leaves: Annotated[int, Field(ge=2, le=255)] = 8
-    min_child_samples: Count = 40
-    feature_fraction: PositiveShare = 0.5
-    bagging_fraction: PositiveShare = 0.8
-    lambda_l2: Annotated[float, Field(ge=0)] = 5.0
-
-
-class Level(_Section):
-    """When one warning level is given."""
-
-    precision: PositiveShare
-    largest_share: PositiveShare
-
-
-class Levels(_Section):
-    """The four warning levels, the loudest first."""
-
-    red: Level = Level(precision=0.70, largest_share=0.05)
-    orange: Level = Level(precision=0.60, largest_share=0.15)
-    yellow: Level = Level(precision=0.50, largest_share=0.30)
-    blue: Level = Level(precision=0.40, largest_share=0.50)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        loudest_first = (self.red, self.orange, self.yellow, self.blue)
-        for louder, quieter in pairwise(loudest_first):
-            if louder.precision < quieter.precision:
-                raise ValueError("precision must not rise from red through orange and yellow to blue")
-            if louder.largest_share > quieter.largest_share:
-                raise ValueError("largest_share must not fall from red through orange and yellow to blue")
-        return self
-
-
-class Reasons(_Section):
-    """How much of an explanation is kept."""
-
-    count: Annotated[int, Field(ge=1, le=20)] = 5
-
-
-class Features(_Section):
-    """What a company adds to the features, and what it wants otherwise."""
-
-    files: tuple[str, ...] = Field(default=(), strict=False)
-    options: dict[str, Any] = Field(default_factory=dict)
-
-
-class Engine(_Section):
-    """Where the work on buckets of customers runs."""
-
-    kind: EngineKind = "local"
-    address: Scheduler = ""
-    workers: Count = 2
-    threads_per_worker: Count = 1
-    memory_per_worker: Memory = ""
-    retries: Annotated[int, Field(ge=0)] = 2
-    events: EventsUrl = Field(default="", repr=False)
-
-
-class Store(_Section):
-    """The application's database."""
-
-    url: Address = Field(default="", repr=False)
-
-
-class Settings(_Section):
+class Settings(Section):
     """Everything that can be set; `sources` is passed on as it stands to the reader of sources."""
 
     project: Project = Project()
-    sources: dict[str, dict[str, Any]] = {}
+    sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
     quarantine: Quarantine = Quarantine()
     cohort: Cohort = Cohort()
     window: Window = Window()
@@ -233,14 +74,16 @@ class Settings(_Section):
     training: Training = Training()
     lightgbm: Lightgbm = Lightgbm()
     levels: Levels = Levels()
+    promotion: Promotion = Promotion()
     reasons: Reasons = Reasons()
     engine: Engine = Engine()
+    economics: Economics = Economics()
     features: Features = Features()
     store: Store = Store()
 
     def flat(self) -> dict[str, object]:
         """``section.key`` -> value, as a training records it: without sources, addresses and what changes no number."""
-        return dict(_flat(self.model_dump(exclude={"sources", "engine", "store"}), ""))
+        return dict(_flat(self.model_dump(exclude={"sources", "engine", "economics", "store"}), ""))
 
 
 def load_settings(config: Path | None = None, data: Path | None = None) -> Settings:

@@ -15,12 +15,23 @@ import numpy as np
 import pandas as pd
 
 from features.errors import StoreError
+from features.tracks import ELIGIBLE
 
 Floats = np.ndarray[tuple[int], np.dtype[np.floating[Any]]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 LEVELS = ("none", "blue", "yellow", "orange", "red")
 HISTORIES = ("enough", "short", "none")
+
+#: How complete the data of a customer are, the best first.
+COMPLETENESS = ("A", "B", "C", "D")
+
+#: What may be said of a probability: the percentage itself, or the level alone.
+PERCENT, LEVEL_ALONE = "percent", "level"
+SHOWN = (PERCENT, LEVEL_ALONE)
+
+#: The ends of the 90 % interval of `churn_probability`.
+INTERVAL = ("churn_low", "churn_high")
 
 #: Probabilities of the fixed horizons, in the order in which they may only fall.
 HORIZON_PROBABILITIES = ("p_no_order_30", "p_no_order_60", "p_no_order_90", "p_no_order_180")
@@ -85,13 +96,17 @@ class Published:
 class Score:
     """One customer at one cutoff.
 
-    Every number but the key may be None only where `history` is "none". Probabilities are 0 to 1;
-    those outside the cohort are the label-free model's own, which no outcome has calibrated, and bear no level.
+    Every number but the interval may be None only where `history` is "none". Probabilities are 0 to 1;
+    those outside the cohort are the label-free model's own, which no outcome has calibrated, and bear no level
+    and no interval. The interval says how far the model may be mistaken, not what the customer may do; it has
+    both ends or none.
     """
 
     customer_id: str
     churn_probability: float | None  # no order within the customer's own window
     churn_window_days: float | None  # the length of that window
+    churn_low: float | None  # the 90 % interval of churn_probability, inside the cohort alone
+    churn_high: float | None
     p_no_order_30: float | None
     p_no_order_60: float | None
     p_no_order_90: float | None
@@ -99,6 +114,8 @@ class Score:
     level: str
     cohort: str  # "eligible", or the code of the first condition that the customer failed
     history: str
+    completeness: str | None  # of the customer's data, A (best) to D; None exactly where history is "none"
+    shown: str  # "percent" where the calibration certificate lets probabilities be shown as such, else "level"
     value_at_risk: float | None  # money
     expected_loss: float | None  # money
     margin: float | None  # calibrated log-odds of the own window
@@ -126,11 +143,11 @@ class Reason:
 
 SCORE_COLUMNS = tuple(column.name for column in fields(Score))
 REASON_COLUMNS = tuple(column.name for column in fields(Reason))
-_SCORE_TEXTS = ("customer_id", "level", "cohort", "history")
+_SCORE_TEXTS = ("customer_id", "level", "cohort", "history", "shown")
 _REASON_TEXTS = ("customer_id", "feature", "dimension", "text")
 PROBABILITIES = ("churn_probability", *HORIZON_PROBABILITIES)
 #: What a model or a history gives: unknown only where there is no history.
-SCORE_NUMBERS = tuple(column for column in SCORE_COLUMNS if column not in _SCORE_TEXTS)
+SCORE_NUMBERS = tuple(column for column in SCORE_COLUMNS if column not in (*_SCORE_TEXTS, *INTERVAL, "completeness"))
 REASON_NUMBERS = ("value", "usual_value", "peer_value", "contribution", "contribution_points")
 
 
@@ -170,9 +187,10 @@ class IngestReport:
 
 
 def score_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
-    """Return the rows of `scores`, one mapping per customer, unknown numbers as None.
+    """Return the rows of `scores`, one mapping per customer, unknown values as None.
 
-    `frame` has exactly `SCORE_COLUMNS`, in any order, and may have `as_of`.
+    `frame` has exactly `SCORE_COLUMNS`, in any order, and may have `as_of`. Numbers are of any numeric dtype,
+    unknown as NaN; `completeness` is a text column, unknown as None or NaN.
 
     Raises
     ------
@@ -185,19 +203,39 @@ def score_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
         check.text(column)
     check.among("level", LEVELS)
     check.among("history", HISTORIES)
-    numbers = {column: check.number(column) for column in SCORE_NUMBERS}
+    check.among("shown", SHOWN)
+    numbers = {column: check.number(column) for column in (*SCORE_NUMBERS, *INTERVAL)}
     known = (frame["history"] != "none").to_numpy()
-    for column, values in numbers.items():
-        check.none_where(known & np.isnan(values), f"{column} is missing (NaN) though there is a history")
-    for column in PROBABILITIES:
+    for column in SCORE_NUMBERS:
+        check.none_where(known & np.isnan(numbers[column]), f"{column} is missing (NaN) though there is a history")
+    for column in (*PROBABILITIES, *INTERVAL):
         check.none_where((numbers[column] < 0) | (numbers[column] > 1), f"{column} is outside 0 to 1")
     for shorter, longer in pairwise(HORIZON_PROBABILITIES):
         check.none_where(numbers[longer] > numbers[shorter], f"{longer} is above {shorter}")
         differ = np.isnan(numbers[longer]) != np.isnan(numbers[shorter])
         check.none_where(differ, f"only one of {shorter} and {longer} is missing")
     check.none_where(numbers["churn_window_days"] <= 0, "churn_window_days is not above 0")
+    _check_certainty(check, known, numbers)
     check.unique(["customer_id"])
     return check.rows(numbers)
+
+
+def _check_certainty(check: "_Check", known: Flags, numbers: Mapping[str, Floats]) -> None:
+    """Hold the interval to its probability and its cohort, the grade to the history."""
+    probability, low, high = (numbers[column] for column in ("churn_probability", *INTERVAL))
+    given = ~(np.isnan(low) & np.isnan(high))
+    check.none_where(np.isnan(low) != np.isnan(high), "only one of churn_low and churn_high is missing")
+    check.none_where(low > probability, "churn_low is above churn_probability")
+    check.none_where(high < probability, "churn_high is below churn_probability")
+    check.none_where(given & np.isnan(probability), "churn_low and churn_high stand without a churn_probability")
+    outside = (check.frame["cohort"] != ELIGIBLE).to_numpy()
+    check.none_where(given & outside, "churn_low and churn_high are given outside the cohort")
+    grade = check.frame["completeness"]
+    graded = grade.isin(COMPLETENESS).to_numpy()
+    check.none_where(known & ~graded, f"completeness is not one of {list(COMPLETENESS)} though there is a history")
+    check.none_where(~known & grade.notna().to_numpy(), "completeness is given though there is no history")
+    percent = (check.frame["shown"] == PERCENT).to_numpy()
+    check.none_where(percent & np.isnan(probability), "shown is percent without a churn_probability")
 
 
 def reason_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
@@ -277,7 +315,8 @@ class _Check:
             if column in numbers:
                 lists.append([None if value != value else value for value in numbers[column].tolist()])
             else:
-                lists.append(self.frame[column].tolist())
+                texts = self.frame[column].astype(object)
+                lists.append(texts.where(texts.notna(), None).tolist())
         return [dict(zip(self.columns, row, strict=True)) for row in zip(*lists, strict=True)]
 
 

@@ -271,7 +271,9 @@ class Store:
     def scores(self, as_of: date, customer_id: str | None = None) -> pd.DataFrame:
         """Return the published scores of a day, by customer; no rows where nothing is published.
 
-        The columns are those of the view `scores`; numbers are float64 with NaN for unknown.
+        The columns are those of the view `scores`; numbers are float64 and texts str, with NaN for unknown.
+        Days published by a version that knew no interval have NaN in `churn_low`, `churn_high` and
+        `completeness`, and "level" in `shown`.
         """
         return self._frame(SCORES, as_of, customer_id, ["customer_id"])
 

@@ -9,7 +9,7 @@ from features.rhythm_class import CLASSES
 
 #: What every snapshot is finished with: its cohort, its window, its rhythm class.
 _OF_EVERY_SNAPSHOT = {"order_days_ever", "days_since_first_order", "days_since_last_order", "gap_q90_days_ever"}
-_OF_EVERY_SNAPSHOT |= {name for names in CLASSES.values() for name in names} - {"churn_window_days"}
+_OF_EVERY_SNAPSHOT |= {name for names in CLASSES.values() for name in names} | {"last_gap_days"}
 
 
 def registry_of(*sources: str, also: Iterable[str] = ()) -> dict[str, Feature]:

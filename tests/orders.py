@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from features import building, cutoffs, peers, snapshots
+from features import cutoffs, peers, snapshots
 from features.buckets import Events
 from features.contract import ALWAYS_KNOWN, CONTRACT, KNOWN_AT
 from features.options import resolved
@@ -96,8 +96,7 @@ def snapshots_of(
     """All features of these order lines and other tables, one row per (as_of, customer), their cohort and window."""
     held, values = present(table, **others), resolved(options or {})
     with laid_out(table, **others) as con:
-        frame = building.build(con, list(as_ofs), held, options=values)
-    frame = frame.assign(cohort=snapshots.cohort_of(frame, snapshots.Cohort()))
+        frame = snapshots.first_pass(con, list(as_ofs), held, snapshots.Cohort(), options=values)
     with quiet_connection() as con:
         con.register("frame", frame)
         levels = peers.market_levels("SELECT * FROM frame", con, held)

@@ -27,12 +27,13 @@ from serving.store import Store
 
 FIRST_DAY = date(2026, 1, 1)
 CUSTOMERS = 9
+WORDS = ("red", "eligible", "enough", "A", "percent")  # level, cohort, history, completeness, shown
 serving.store.BATCH_ROWS = 4  # three transactions of scores, two of reasons
 
 
 def scores_of(probability: float) -> pd.DataFrame:
     rows = [
-        (f"c{i}", probability, 45.0, 0.9, 0.7, 0.5, 0.2, "red", "eligible", "enough", 9.0, 7.0, 1.4, -1.0)
+        (f"c{i}", probability, 45.0, 0.0, 1.0, 0.9, 0.7, 0.5, 0.2, *WORDS, 9.0, 7.0, 1.4, -1.0)
         for i in range(CUSTOMERS)
     ]
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))

@@ -111,6 +111,7 @@ def judged(world, tmp_path_factory):
         "observed_days": 120,
         "days_since_last_order": rng.random(len(rows)),
         "cycle": rng.random(len(rows)),
+        "health": rng.random(len(rows)),
     }
     rows.assign(**facts).to_parquet(work / "base.parquet")
     for name, scores in ((ORDERS, rng.random(len(rows))), ("finances", np.where(silent, 0.8, 0.2))):

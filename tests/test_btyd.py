@@ -10,6 +10,8 @@ from scipy.special import betaln, expit, gammaln, logsumexp
 from scipy.stats import beta as beta_law
 from scipy.stats import gamma as gamma_law
 
+from benchmarks.btyd import TRUTH as DRAWN_FROM
+from benchmarks.btyd import measure, page
 from features.errors import ArtefactError, SettingsError, TooLittleData
 from models.btyd import BTYD, _log_likelihood
 
@@ -265,3 +267,23 @@ def test_an_impossible_window_is_refused(days):
 def test_an_impossible_regularity_is_refused(k):
     with pytest.raises(SettingsError, match="whole number from 1 to 12"):
         BTYD.fit([1] * 9, [3] * 9, [5] * 9, k=k, rng=np.random.default_rng(0))
+
+
+def test_a_fit_near_another_model_is_the_one_from_scratch():
+    x, t_x, T, *_ = simulated_book(TRUTH, 4_000, 1, np.random.default_rng(8))
+    rng = np.random.default_rng(0)
+    scratch = BTYD.fit(x, t_x, T, k=2, rng=rng)
+    near = BTYD.fit(x, t_x, T, k=2, near=replace(TRUTH, r=1.2, alpha=40.0), rng=rng)
+    assert near.p_no_order(x, t_x, T, 90) == pytest.approx(scratch.p_no_order(x, t_x, T, 90), abs=0.002)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_the_benchmark_s_customers_follow_the_law_that_it_names(k):
+    found = measure(20_000, k, 20_000, seed=1)
+    assert [found[name] for name in DRAWN_FROM] == pytest.approx(list(DRAWN_FROM.values()), rel=0.12)
+    assert found["error"] < 0.005
+    # One table of what it took and one of what was found, in which the law stands on a line of its own.
+    text = page([(k, found), (k, found)], ["Made by a command.", "One fact."])
+    assert text.startswith("Made by a command.")
+    assert text.count(f"| Erlang-{k} | 20,000 |") == 4
+    assert "| the law drawn from | | 0.800 | 20.000 | 0.700 | 3.000 | |" in text

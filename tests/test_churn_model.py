@@ -11,16 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import logit
-from worlds import CUTOFFS, drawn_rows, latest_cohort, training, walk
+from worlds import CUTOFFS, QUICK, drawn_rows, latest_cohort, training, walk
 
 from features.errors import ArtefactError
 from features.labels import HORIZONS
-from models import churn_model
-from models.calibration import Affine
-from models.churn_model import COMPONENTS, DEFAULT_WEIGHTS, MANIFEST, ChurnModel, Record, assemble, best_weights
-from models.classifiers import LIGHTGBM, LOGISTIC, Boosting, BoostingOptions, Logistic
+from features.windows import Window
+from models.artefact import LOGISTIC_FILE, MANIFEST
+from models.calibration import USUAL_LEVEL_SPREAD, Affine
+from models.churn_model import ChurnModel, assemble
+from models.classifiers import LIGHTGBM, Boosting, BoostingOptions
 from models.folds import CHAMPION
 from models.levels import DEFAULT_PROMISES
+from models.logistic import LOGISTIC, Logistic
+from models.record import Record, in_window, matured
+from models.selection import COMPONENTS, Selection
 
 AS_OF = pd.Timestamp(CUTOFFS[-1])
 
@@ -51,7 +55,7 @@ def everything() -> ChurnModel:
     """The walk's champion with all three components and a correction in use."""
     return replace(
         walk().champion,
-        weights=(0.5, 0.25, 0.25),
+        selection=replace(walk().champion.selection, weights=(0.5, 0.25, 0.25)),
         calibrations=(Affine(0.1, 0.9, "platt"), Affine(-0.2, 1.0, "season"), Affine(), Affine()),
     )
 
@@ -89,9 +93,9 @@ def test_saving_and_loading_changes_no_bit(artefact):
     cohort = latest_cohort()
     pd.testing.assert_frame_equal(one.score(cohort), two.score(cohort), check_exact=True)
     assert (one.components(cohort) == two.components(cohort)).all()
-    for name in ("weights", "calibrations", "levels", "reference", "logistic", "rhythm"):
+    for name in ("selection", "calibrations", "level_spreads", "levels", "reference", "logistic", "rhythm"):
         assert getattr(one, name) == getattr(two, name)
-    assert all(booster is not None for booster in two.boosting.boosters)
+    assert [len(bag) for bag in two.boosting.bags] == [QUICK.boosting.bags] * 4
     two.save(artefact.parent / "again")
     assert (artefact.parent / "again" / MANIFEST).read_text() == (artefact / MANIFEST).read_text()
 
@@ -113,11 +117,12 @@ def test_scoring_needs_no_pickle(artefact, tmp_path):
 
 def test_a_horizon_without_trees_is_saved_and_loaded_without_them(tmp_path):
     model = everything()
-    one = replace(model, boosting=replace(model.boosting, boosters=(None, *model.boosting.boosters[1:3], None)))
+    one = replace(model, boosting=replace(model.boosting, bags=((), *model.boosting.bags[1:3], ())))
     one.save(tmp_path / "champion")
     assert sorted(path.name for path in (tmp_path / "champion").iterdir()) == [
-        "lightgbm_60.txt",
-        "lightgbm_90.txt",
+        *(f"lightgbm_60_{bag}.txt" for bag in range(QUICK.boosting.bags)),
+        *(f"lightgbm_90_{bag}.txt" for bag in range(QUICK.boosting.bags)),
+        LOGISTIC_FILE,
         MANIFEST,
     ]
     two = ChurnModel.load(tmp_path / "champion")
@@ -130,11 +135,17 @@ def test_a_horizon_without_trees_is_saved_and_loaded_without_them(tmp_path):
 def test_the_artefact_is_plain_text_with_a_checksum_each(artefact):
     manifest = json.loads((artefact / MANIFEST).read_text())
     names = sorted(path.name for path in artefact.iterdir())
-    assert names == sorted([MANIFEST, *(f"lightgbm_{days}.txt" for days in HORIZONS)])
+    assert names == sorted(
+        [
+            MANIFEST,
+            LOGISTIC_FILE,
+            *(f"lightgbm_{days}_{bag}.txt" for days in HORIZONS for bag in range(QUICK.boosting.bags)),
+        ]
+    )
     assert sorted(manifest["sha256"]) == [name for name in names if name != MANIFEST]
     for name in names:
         (artefact / name).read_text(encoding="utf-8")
-    assert (artefact / "lightgbm_30.txt").read_text().startswith("tree\n")
+    assert (artefact / "lightgbm_30_0.txt").read_text().startswith("tree\n")
 
 
 def test_the_manifest_is_json_without_nan_and_says_what_the_model_is(artefact):
@@ -142,7 +153,7 @@ def test_the_manifest_is_json_without_nan_and_says_what_the_model_is(artefact):
         raise AssertionError(f"{constant} is not JSON")
 
     manifest = json.loads((artefact / MANIFEST).read_text(), parse_constant=refuse)
-    assert manifest["weights"] == {"lightgbm": 0.5, "logistic": 0.25, "label_free": 0.25}
+    assert manifest["selection"]["weights"] == [0.5, 0.25, 0.25]
     assert manifest["calibrations"][0] == {"intercept": 0.1, "slope": 0.9, "kind": "platt"}
     assert [level["name"] for level in manifest["levels"]] == ["red", "orange", "yellow", "blue"]
     assert manifest["facts"]["trained_as_of"] == CUTOFFS[-1].isoformat()
@@ -168,25 +179,25 @@ def test_an_artefact_is_never_overwritten(artefact):
 
 
 def cut(folder: Path) -> None:
-    path = folder / "lightgbm_60.txt"
+    path = folder / "lightgbm_60_0.txt"
     path.write_bytes(path.read_bytes()[:-400])
 
 
 def change_a_threshold(folder: Path) -> None:
-    path = folder / "lightgbm_60.txt"
+    path = folder / "lightgbm_60_0.txt"
     path.write_bytes(path.read_bytes().replace(b"threshold=", b"threshold=9", 1))
 
 
 def empty(folder: Path) -> None:
-    (folder / "lightgbm_60.txt").write_bytes(b"")
+    (folder / "lightgbm_60_0.txt").write_bytes(b"")
 
 
 def swap(folder: Path) -> None:
-    (folder / "lightgbm_60.txt").write_bytes((folder / "lightgbm_90.txt").read_bytes())
+    (folder / "lightgbm_60_0.txt").write_bytes((folder / "lightgbm_90_0.txt").read_bytes())
 
 
 def remove(folder: Path) -> None:
-    (folder / "lightgbm_60.txt").unlink()
+    (folder / "lightgbm_60_0.txt").unlink()
 
 
 @pytest.mark.parametrize("harm", [cut, change_a_threshold, empty, swap, remove])
@@ -197,7 +208,7 @@ def test_a_harmed_file_is_refused_before_lightgbm_reads_it(harm, artefact, tmp_p
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(ImportError):
         ChurnModel.load(artefact)
-    with pytest.raises(ArtefactError, match=r"lightgbm_60\.txt.*(altered|missing).*Train again"):
+    with pytest.raises(ArtefactError, match=r"lightgbm_60_0\.txt.*(altered|missing).*Train again"):
         ChurnModel.load(folder)
 
 
@@ -208,7 +219,7 @@ def test_a_folder_without_a_manifest_is_not_a_model(tmp_path):
         ChurnModel.load(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"format": 1', b"\xff\xfe\x00", b"\x80\x04\x95"])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"format": 2', b"\xff\xfe\x00", b"\x80\x04\x95"])
 def test_a_manifest_that_is_not_json_is_refused(content, artefact, tmp_path):
     folder = copied(artefact, tmp_path)
     (folder / MANIFEST).write_bytes(content)
@@ -216,11 +227,11 @@ def test_a_manifest_that_is_not_json_is_refused(content, artefact, tmp_path):
         ChurnModel.load(folder)
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", "null", '{"format": "1"}', '{"format": 2}', '{"format": 0}'])
+@pytest.mark.parametrize("content", ["[]", "{}", "null", '{"format": "2"}', '{"format": 1}', '{"format": 0}'])
 def test_another_format_is_refused(content, artefact, tmp_path):
     folder = copied(artefact, tmp_path)
     (folder / MANIFEST).write_text(content)
-    with pytest.raises(ArtefactError, match="expected a manifest of format 1"):
+    with pytest.raises(ArtefactError, match="expected a manifest of format 2"):
         ChurnModel.load(folder)
 
 
@@ -231,7 +242,7 @@ def test_a_feature_that_this_version_does_not_have_is_refused_by_name(artefact, 
         ChurnModel.load(folder)
 
 
-@pytest.mark.parametrize("section", ["sha256", "features", "rhythm", "logistic", "weights", "levels", "reference"])
+@pytest.mark.parametrize("section", ["sha256", "features", "rhythm", "bags", "selection", "levels", "reference"])
 def test_a_manifest_without_a_section_is_refused(section, artefact, tmp_path):
     folder = copied(artefact, tmp_path)
     change_manifest(folder, **{section: None})
@@ -242,9 +253,9 @@ def test_a_manifest_without_a_section_is_refused(section, artefact, tmp_path):
 def test_trees_that_the_manifest_does_not_know_are_refused(artefact, tmp_path):
     folder = copied(artefact, tmp_path)
     known = json.loads((folder / MANIFEST).read_text())["sha256"]
-    del known["lightgbm_30.txt"]
+    del known["lightgbm_30_0.txt"]
     change_manifest(folder, sha256=known)
-    with pytest.raises(ArtefactError, match=r"lightgbm_30\.txt"):
+    with pytest.raises(ArtefactError, match=r"lightgbm_30_0\.txt"):
         ChurnModel.load(folder)
 
 
@@ -255,7 +266,6 @@ def test_the_margin_is_the_calibrated_mean_of_the_components():
     model, cohort = everything(), latest_cohort()
     boosting, logistic, free = model.components(cohort)
     blend = 0.5 * boosting + 0.25 * logistic + 0.25 * free
-    np.testing.assert_allclose(model.blended(cohort, model.weights), blend, atol=1e-12)
     expected = np.column_stack([0.1 + 0.9 * blend[:, 0], blend[:, 1] - 0.2, blend[:, 2], blend[:, 3]])
     np.testing.assert_allclose(model.margins(cohort), expected, atol=1e-12)
 
@@ -263,7 +273,8 @@ def test_the_margin_is_the_calibrated_mean_of_the_components():
 @pytest.mark.parametrize("component", range(3))
 def test_a_component_alone_is_a_weight_of_one(component):
     weights = tuple(float(i == component) for i in range(3))
-    model = replace(everything(), weights=weights, calibrations=(Affine(),) * 4)
+    model = replace(everything(), selection=replace(everything().selection, weights=weights))
+    model = replace(model, calibrations=(Affine(),) * 4)
     np.testing.assert_allclose(model.margins(latest_cohort()), model.components(latest_cohort())[component], atol=1e-12)
     assert model.weights_by_name() == dict(zip(COMPONENTS, weights, strict=True))
 
@@ -272,15 +283,17 @@ def test_only_the_known_learners_make_a_champion():
     rows = training(drawn_rows())
     logistic = Logistic(LOGISTIC).fit(rows)
     with pytest.raises(TypeError, match="FittedBoosting"):
-        assemble({LIGHTGBM: logistic, LOGISTIC: logistic}, pd.DataFrame(), rows, DEFAULT_PROMISES)
+        assemble({LIGHTGBM: logistic, LOGISTIC: logistic}, pd.DataFrame(), rows, DEFAULT_PROMISES, Window(), 1.5)
 
 
 def test_the_first_champion_has_no_record_and_says_so():
     rows = training(drawn_rows())
     few = BoostingOptions(rounds=3)
     fitted = {LIGHTGBM: Boosting(LIGHTGBM, few).fit(rows), LOGISTIC: Logistic(LOGISTIC).fit(rows)}
-    model = assemble(fitted, Record().known_at(rows), rows, DEFAULT_PROMISES)
-    assert model.weights == DEFAULT_WEIGHTS
+    model = assemble(fitted, Record().known_at(rows), rows, DEFAULT_PROMISES, Window(), 1.5)
+    assert model.selection == Selection()
+    assert model.weights_by_name() == {"lightgbm": 0.0, "logistic": 0.0, "label_free": 1.0}
+    assert model.level_spreads == pytest.approx([USUAL_LEVEL_SPREAD] * 4)
     assert model.calibrations == (Affine(),) * 4
     assert [level.threshold for level in model.levels.levels] == [p.precision for p in DEFAULT_PROMISES.values()]
     assert model.facts == {
@@ -291,7 +304,7 @@ def test_the_first_champion_has_no_record_and_says_so():
     assert model.reference == pytest.approx(model.rhythm.margins(rows.book).mean(axis=0))
 
 
-# --- the record, and the weights that are learnt from it
+# --- the record
 
 
 def test_the_record_holds_each_prediction_beside_what_was_known_of_it_at_the_cutoff():
@@ -307,65 +320,50 @@ def test_the_record_holds_each_prediction_beside_what_was_known_of_it_at_the_cut
     assert set(known["as_of"]) == {dates[0]}
     assert (known["days_to_next_order"].to_numpy() == rows.head(40)["days_to_next_order"].to_numpy()).all()
     assert known.loc[0, ["lightgbm_30", "lightgbm_180", "logistic_30", "label_free_60"]].tolist() == [0, 3, 160, 321]
-    assert known["champion"].between(1 / (1 + np.exp(3)), 0.5).all()
+    assert known.loc[0, ["champion_30", "champion_180"]].tolist() == [0, -3]
+    read = in_window(known, Window(min_days=30), 1.0)
+    assert (read["churn_window_days"] == known["long_gap_days"].clip(30, 180).round()).all()
+    assert read["probability"].between(1 / (1 + np.exp(3)), 0.5).all()
+    weighed = matured(known, (0.5, 0.5, 0.0), 180)
+    assert weighed["margin"].iloc[0] == (3 + 163) / 2
+    assert weighed["label_free"].iloc[0] == 323
     assert Record().known_at(training(rows)).empty
 
 
-def predicted(dates: int, good: str, *, level: float) -> pd.DataFrame:
-    """A record in which one component has the right shape at a level that is off, and the others only the level."""
-    rng = np.random.default_rng(8)
-    n = 300 * dates
-    truth = rng.normal(0, 1.5, n)
-    lost = rng.random(n) < 1 / (1 + np.exp(-truth))
-    columns = {
-        f"{name}_{days}": truth + level if name == good else 0.2 * truth + rng.normal(0, 0.3, n)
-        for name in COMPONENTS
-        for days in HORIZONS
-    }
-    return pd.DataFrame(
-        {
-            "as_of": np.repeat(pd.date_range("2024-01-01", periods=dates, freq="MS").to_numpy(), 300),
-            "days_to_next_order": np.where(lost, np.nan, 1.0),
-            "observed_days": 400,
-        }
-        | columns
+# --- how sure it is
+
+
+def test_the_interval_holds_the_probability_and_widens_with_the_season_and_the_bags():
+    model, cohort = everything(), latest_cohort()
+    scores = model.probabilities(cohort)
+    assert (scores["churn_low"] < scores["churn_probability"]).all()
+    assert (scores["churn_probability"] < scores["churn_high"]).all()
+    certain = replace(model, level_spreads=(0.0,) * 4)
+    alone = certain.probabilities(cohort)
+    assert (alone["churn_high"] - alone["churn_low"] < scores["churn_high"] - scores["churn_low"]).all()
+    assert (alone["churn_high"] > alone["churn_low"]).all()
+    free = replace(certain, selection=Selection())
+    without = free.probabilities(cohort)
+    np.testing.assert_allclose(without["churn_low"], without["churn_high"], atol=1e-12)
+
+
+def test_the_level_alone_gives_an_interval_of_1_645_standard_deviations_of_the_log_odds():
+    model = replace(everything(), selection=Selection(), level_spreads=(0.2,) * 4)
+    scores = model.probabilities(latest_cohort())
+    np.testing.assert_allclose(logit(scores["churn_high"]) - scores["margin"], 1.644854 * 0.2, atol=1e-6)
+    np.testing.assert_allclose(scores["margin"] - logit(scores["churn_low"]), 1.644854 * 0.2, atol=1e-6)
+
+
+def test_the_spread_of_the_bags_is_that_of_the_window_they_are_read_at():
+    model = replace(
+        everything(), selection=replace(everything().selection, weights=(1.0, 0.0, 0.0)), level_spreads=(0.0,) * 4
     )
-
-
-@pytest.mark.parametrize("level", [-2.0, 0.0, 2.0])
-@pytest.mark.parametrize("good", COMPONENTS)
-def test_the_component_with_the_right_shape_has_the_weight_although_its_level_is_off(good, level):
-    weights = best_weights(predicted(4, good, level=level))
-    assert weights == tuple(float(name == good) for name in COMPONENTS)
-
-
-@pytest.mark.parametrize(("dates", "learnt"), [(0, False), (1, False), (2, False), (3, True), (4, True)])
-def test_weights_are_learnt_from_three_dates_on(dates, learnt):
-    record = predicted(dates, LOGISTIC, level=0.0) if dates else pd.DataFrame()
-    assert best_weights(record) == ((0.0, 1.0, 0.0) if learnt else DEFAULT_WEIGHTS)
-
-
-def test_dates_that_have_not_matured_do_not_count():
-    record = predicted(6, LOGISTIC, level=0.0)
-    newest = record["as_of"] >= sorted(record["as_of"].unique())[2]
-    assert best_weights(record.assign(observed_days=record["observed_days"].mask(newest, 29))) == DEFAULT_WEIGHTS
-
-
-def test_components_that_say_the_same_leave_it_to_the_label_free_one():
-    record = predicted(4, LOGISTIC, level=0.0)
-    same = {f"{name}_{days}": record[f"{LOGISTIC}_{days}"] for name in COMPONENTS for days in HORIZONS}
-    assert best_weights(record.assign(**same)) == (0.0, 0.0, 1.0)
-
-
-def test_the_loss_at_the_own_level_is_the_lowest_that_a_shift_can_reach():
-    margins, outcome = (
-        np.array([[-3.0, 1.0], [-2.0, 4.0], [-4.0, 2.0], [-1.0, 3.0]] * 200),
-        np.tile([0.0, 1, 0, 1], 200),
-    )
-    found = churn_model._loss_at_own_level(margins, outcome)
-    shifts = np.linspace(-8, 8, 1601)
-    for column in range(2):
-        shifted = margins[:, [column]] + shifts
-        best = (np.logaddexp(0, shifted) - outcome[:, None] * shifted).mean(axis=0).min()
-        assert found[column] == pytest.approx(best, abs=1e-3)
-    assert logit(outcome.mean()) == 0
+    model = replace(model, calibrations=(Affine(),) * 4)
+    cohort = latest_cohort().assign(churn_window_days=90)
+    margins = model.margins(cohort)
+    whole = (np.diff(margins, axis=1) <= 0).all(axis=1)
+    seen = model.boosting.share
+    own = model.boosting.corrections(cohort, 2).var(axis=0, ddof=1)
+    expected = np.sqrt(own * (seen / (1 - seen) + 1 / QUICK.boosting.bags))
+    np.testing.assert_allclose(model.spread(cohort, margins)[whole], expected[whole], atol=1e-9)
+    assert whole.sum() > 100

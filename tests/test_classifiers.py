@@ -1,40 +1,36 @@
 """Learners learn the shape from every matured row, no other, and add up to what they say."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
-from worlds import drawn_rows, matured_until, training
+from worlds import COLUMNS, drawn_rows, matured_until, training
 
 from features.labels import HORIZONS
 from models.classifiers import (
-    LOGISTIC_COLUMNS,
     RHYTHM,
     Boosting,
     BoostingOptions,
     FittedBoosting,
-    Line,
-    Logistic,
     level_offsets,
 )
 from models.label_free import column
+from models.logistic import KNOTS, Logistic, Ranks
 
-FEW_ROUNDS = BoostingOptions(rounds=20, learning_rate=0.1)
+FEW_ROUNDS = BoostingOptions(rounds=20, learning_rate=0.1, min_child_samples=20, bags=2)
 BOOSTING = Boosting("boosting", FEW_ROUNDS, min_minority=20)
 ONE_SLICE = replace(BOOSTING, newest_slice_only=True)
-LOGISTIC = Logistic("logistic", min_minority=20)
+LOGISTIC = Logistic("logistic", strength=0.01, min_minority=20)
 #: The oldest of the drawn dates; the others follow every 30 days.
 DAY_0 = pd.Timestamp("2024-01-01")
 
 
-def texts(fitted: FittedBoosting) -> list[str | None]:
-    """The trees, without the settings that LightGBM writes behind them."""
-    return [
-        None if booster is None else booster.model_to_string().split("parameters:")[0] for booster in fitted.boosters
-    ]
+def texts(fitted: FittedBoosting) -> list[list[str]]:
+    """The trees of each bag, without the settings that LightGBM writes behind them."""
+    return [[booster.model_to_string().split("parameters:")[0] for booster in bag] for bag in fitted.bags]
 
 
 # --- the level of a date
@@ -92,7 +88,7 @@ def test_nobody_to_score_gives_no_margins():
     fitted = BOOSTING.fit(training(drawn_rows()))
     nobody = drawn_rows().head(0)
     assert fitted.margins(nobody).shape == (0, 4)
-    assert fitted.contributions(nobody, 0).shape == (0, len(LOGISTIC_COLUMNS) + 1)
+    assert fitted.contributions(nobody, 0).shape == (0, len(COLUMNS) + 1)
     assert LOGISTIC.fit(training(drawn_rows())).margins(nobody).shape == (0, 4)
 
 
@@ -106,7 +102,7 @@ def test_what_had_not_matured_changes_no_learner():
     assert newest.sum() == 2 * 120
     noise = np.random.default_rng(2).permutation(int(newest.sum()))
     other = rows.copy()
-    for name in (*LOGISTIC_COLUMNS[2:], "days_to_next_order", column(RHYTHM.candidates[0], 90)):
+    for name in ("days_to_next_order", *(column(variant, 90) for variant in RHYTHM.candidates)):
         other.loc[newest, name] = rows.loc[newest, name].to_numpy()[noise]
     book = training(rows).book
     one, two = (replace(training(frame), book=book) for frame in (rows, other))
@@ -162,46 +158,100 @@ def test_tree_contributions_add_up_to_the_correction():
         np.testing.assert_allclose(fitted.contributions(rows, i).sum(axis=1), fitted.correction(rows, i), atol=1e-12)
 
 
-def test_line_contributions_and_intercept_add_up_to_the_margin():
+def test_what_the_columns_add_to_the_label_free_log_odds_is_the_regression():
     rows = drawn_rows().assign(gap_cv_ever=drawn_rows()["gap_cv_ever"].mask(drawn_rows().index % 3 == 0))
     fitted = LOGISTIC.fit(training(rows))
-    start = fitted.rhythm.margins(rows)
-    for i, line in enumerate(fitted.lines):
-        parts = fitted.parts(rows, start, i)
-        assert parts.shape == (len(rows), len(LOGISTIC_COLUMNS) + 1)
-        np.testing.assert_allclose(line.intercept + parts.sum(axis=1), fitted.margins(rows)[:, i], atol=1e-12)
-        assert (parts[rows.index % 3 == 0, LOGISTIC_COLUMNS.index("gap_cv_ever")] == 0).all()
+    start, places = fitted.rhythm.margins(rows), fitted.ranks.places(rows)
+    for i in range(4):
+        parts = fitted.contributions(places, i)
+        assert parts.shape == (len(rows), len(COLUMNS))
+        np.testing.assert_allclose(start[:, i] + parts.sum(axis=1), fitted.margins(rows)[:, i], atol=1e-12)
+        assert (parts[rows.index % 3 == 0, COLUMNS.index("gap_cv_ever")] == 0).all()
 
 
-def test_a_line_of_one_column_by_hand():
-    line = Line(intercept=-1.0, coefficients=(2.0,), mean=(3.0,), spread=(0.5,))
-    assert line.contributions(np.array([[3.0], [4.0], [2.5], [np.nan]])).ravel() == pytest.approx([0, 4, -2, 0])
+# --- places among the customers of a date
 
 
-def test_the_line_is_the_ridge_regression_of_standardised_logarithms():
+def test_a_place_is_told_by_the_customers_below_and_above_with_ties_in_their_middle():
+    ranks = Ranks.of_cohort(pd.DataFrame({"revenue_90d": [1.0, 2.0, 2.0, 5.0, np.nan]}), ("revenue_90d",))
+    places = ranks.places(pd.DataFrame({"revenue_90d": [0.0, 1.0, 2.0, 3.0, 9.0, np.nan]})).ravel()
+    below, above = np.array([0, 0, 1, 3, 4]), np.array([0, 1, 3, 3, 4])
+    assert places[:5] == pytest.approx(np.sqrt(12) * ((below + above) / 8 - 0.5))
+    assert places[5] == 0
+
+
+def test_places_of_many_customers_are_told_among_a_few_of_them_and_spread_by_one():
+    values = pd.DataFrame({"revenue_90d": np.random.default_rng(0).gamma(1.0, 9.0, 5000)})
+    ranks = Ranks.of_cohort(values, ("revenue_90d",))
+    assert len(ranks.knots[0]) == KNOTS
+    exact = np.sqrt(12) * ((values["revenue_90d"].rank() - 0.5) / 5000 - 0.5)
+    np.testing.assert_allclose(ranks.places(values)[:, 0], exact, atol=np.sqrt(12) / KNOTS)
+    assert ranks.places(values).std() == pytest.approx(1, abs=0.02)
+
+
+def test_a_column_that_nobody_has_yet_counts_for_nothing_and_comes_back_from_plain_values():
+    rows = drawn_rows().assign(gap_cv_ever=np.nan)
+    fitted = LOGISTIC.fit(training(rows))
+    assert (fitted.margins(rows) == fitted.margins(drawn_rows())).all()
+    again = type(fitted).from_dict(json.loads(json.dumps(fitted.to_dict(), allow_nan=False)), fitted.rhythm)
+    assert again == fitted
+
+
+def test_the_regression_is_the_one_with_the_lowest_penalised_loss():
     rows = drawn_rows()
     fitted = LOGISTIC.fit(training(rows))
     start = rows[column(fitted.rhythm.variant, 90)]
-    X = pd.concat([np.log1p(rows[list(LOGISTIC_COLUMNS)]), start], axis=1).to_numpy()
-    Z = (X - X.mean(axis=0)) / X.std(axis=0)
-    model = LogisticRegression(C=LOGISTIC.strength).fit(Z, rows["days_to_next_order"] >= 90)
-    line = fitted.lines[2]
-    contributions = line.contributions(X).sum(axis=1) + line.intercept
-    np.testing.assert_allclose(contributions, model.decision_function(Z), atol=1e-9)
+    y = (rows["days_to_next_order"] >= 90).astype("float64")
+    offset = start.to_numpy() + level_offsets(start, y, rows["as_of"])
+    places = np.zeros((len(rows), len(COLUMNS)))
+    for here in rows.groupby("as_of").indices.values():
+        places[here] = Ranks.of_cohort(rows.iloc[here], COLUMNS).places(rows.iloc[here])
+    b = np.array(fitted.lines[2])
+    slope = places.T @ (expit(offset + places @ b) - y.to_numpy()) + b / LOGISTIC.strength
+    np.testing.assert_allclose(slope, 0, atol=0.02)
+    assert np.abs(b).max() > 0.05
 
 
-def test_a_column_that_nobody_has_yet_counts_for_nothing_and_leaves_no_gap_in_the_artefact():
-    rows = drawn_rows().assign(gap_cv_ever=np.nan)
-    fitted = LOGISTIC.fit(training(rows))
-    later = drawn_rows()
-    for line in fitted.lines:
-        assert np.isfinite([*line.coefficients, *line.mean, *line.spread]).all()
-    assert (fitted.margins(rows) == fitted.margins(later)).all()
+def test_what_everybody_of_a_date_has_more_of_changes_no_place():
+    rows = drawn_rows()
+    first = rows["as_of"] == DAY_0
+    richer = rows.assign(revenue_90d=rows["revenue_90d"].mask(first, 3 * rows["revenue_90d"]))
+    book = training(rows).book
+    one, two = (LOGISTIC.fit(replace(training(frame), book=book)) for frame in (rows, richer))
+    assert one.lines == two.lines
 
 
-def test_a_horizon_without_a_line_has_no_parts():
-    rows = matured_until(drawn_rows(), DAY_0 + pd.Timedelta(days=150))
-    fitted = LOGISTIC.fit(training(rows))
-    assert fitted.lines[3] is None
-    with pytest.raises(ValueError, match="no line was fitted for 180 days"):
-        fitted.parts(rows, fitted.rhythm.margins(rows), 3)
+def test_only_the_asked_horizons_are_learnt():
+    some = replace(training(drawn_rows()), horizons=(90,))
+    assert [line is None for line in LOGISTIC.fit(some).lines] == [True, True, False, True]
+    assert [len(bag) for bag in BOOSTING.fit(some).bags] == [0, 0, 2, 0]
+
+
+# --- bags
+
+
+def test_each_bag_draws_its_share_of_the_customers_with_all_their_snapshots():
+    rows = drawn_rows()
+    fitted = BOOSTING.fit(training(rows))
+    for bag in fitted.bags:
+        sizes = [int(booster.dump_model()["tree_info"][0]["tree_structure"]["internal_count"]) for booster in bag]
+        # A tree sees four fifths of the bag's rows.
+        assert all(0.5 * 480 * 0.8 < size < 0.85 * 480 * 0.8 for size in sizes)
+        assert len({booster.model_to_string() for booster in bag}) == len(bag)
+    assert fitted.share == 0.667
+
+
+def test_with_many_rows_each_bag_draws_fewer_customers():
+    options = BoostingOptions(rows_per_bag=1000, bag_share=0.5)
+    assert options.share_of(1500) == 0.5
+    assert options.share_of(10_000) == 0.1
+    assert options.share_of(0) == 0.5
+
+
+def test_the_mean_of_the_bag_is_what_counts():
+    rows = drawn_rows()
+    fitted = BOOSTING.fit(training(rows))
+    each = fitted.corrections(rows, 1)
+    assert each.shape == (2, len(rows))
+    np.testing.assert_allclose(fitted.correction(rows, 1), each.mean(axis=0), atol=1e-15)
+    np.testing.assert_allclose(fitted.margins(rows)[:, 1], fitted.rhythm.margins(rows)[:, 1] + each.mean(axis=0))

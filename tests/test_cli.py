@@ -87,7 +87,7 @@ def test_the_help_of_all_ends_in_an_example_too() -> None:
     shown = CliRunner().invoke(cli.app, ["--help"])
     assert shown.output.strip().endswith("Example: kizashi demo")
     of_every_day = {"check", "train", "score", "backtest", "explain", "demo", "simulate"}
-    assert set(COMMANDS) == of_every_day | {"features", "leaks", "account", "notes", "statistics"}
+    assert set(COMMANDS) == of_every_day | {"features", "leaks", "account", "notes", "statistics", "economics"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -272,7 +272,7 @@ def test_a_check_prints_where_every_row_went(run: Run, tmp_path: Path) -> None:
     assert (rows_in, quarantined, duplicates) == (len(lines), 1, 2)
     assert rows_in == clean + quarantined + duplicates
     assert re.search(rf"transactions.amount: .* - 1 rows \(first: {len(lines)}\)", done.out)
-    assert re.search(r"ordered recently enough: the cohort\W+32\W", done.out)
+    assert re.search(r"eligible\W+32\W", done.out)
 
 
 def test_a_morning_lists_the_loud_with_reasons_and_counts_everybody(
@@ -305,4 +305,4 @@ def test_settings_are_found_beside_the_data(run: Run, tmp_path: Path) -> None:
     written(regulars(date(2024, 5, 1)), tmp_path / "data", SETTINGS + "[cohort]\nmin_order_days = 7\n")
     # with 6 order days by then nobody is left
     done = run("check", "--data", "data", "--as-of", "2024-04-20")
-    assert re.search(r"with enough order days\W+0\W", done.out)
+    assert re.search(r"eligible\W+0\W", done.out)

@@ -28,7 +28,8 @@ import sys
 sys.modules["distributed"] = None
 from features.errors import SettingsError
 from pipelines.engines import engine_of
-from pipelines.settings import Engine, Settings
+from pipelines.sections import Engine
+from pipelines.settings import Settings
 try:
     with engine_of(Settings(engine=Engine(kind="dask"))):
         pass

@@ -15,10 +15,11 @@ from features.labels import HORIZONS
 from features.simulate import PRESETS, simulate
 from features.snapshots import ELIGIBLE, SnapshotTable, monthly
 from models import folds
-from models.classifiers import LIGHTGBM, LOGISTIC, BoostingOptions
+from models.classifiers import LIGHTGBM, BoostingOptions
 from models.contestants import Contestant, Fitted, Training
 from models.evaluation import roc_auc
 from models.folds import BLEND, CHAMPION, Walk, WalkOptions, walk_forward, with_outcomes
+from models.logistic import LOGISTIC
 from models.rules import RULES
 
 #: The day before it has orders, so that a history that ends here has been observed until here.
@@ -139,7 +140,7 @@ def test_nobody_is_given_an_outcome_that_had_not_matured_at_the_cutoff(latency, 
     # From 3 November to 3 December there are exactly 30 days: one day of latency moves the newest date to October.
     options = replace(SMALL, invoice_latency_days=latency, boosting=BoostingOptions(rounds=2))
     _, seen = recorded(monkeypatch, small_table(), options, everyone=latency == 0)
-    assert len(seen) == (4 * 2 + 2 * 7 if latency == 0 else 6 * 2)
+    assert len(seen) == (4 * 2 + 2 * 8 if latency == 0 else 6 * 2)
     for training in seen:
         (cutoff,) = training.book["as_of"].unique()
         assert (training.rows["as_of"] < cutoff).all()
@@ -219,7 +220,10 @@ def test_every_eligible_customer_has_a_prediction_of_every_contestant_at_every_c
     eligible = frame[frame["cohort"] == ELIGIBLE].groupby("as_of")["customer_id"].apply(sorted)
     for (_, as_of), rows in predictions.groupby(["contestant", "as_of"]):
         assert sorted(rows["customer_id"]) == eligible[as_of]
-    numbers = predictions.drop(columns=["customer_id", "as_of", "contestant", "level"])
+    numbers = predictions.drop(columns=["customer_id", "as_of", "contestant", "level", "segment", "queue"])
+    champions = predictions["contestant"] == CHAMPION
+    assert numbers.loc[~champions, ["churn_low", "churn_high"]].isna().all(axis=None)
+    numbers = numbers.fillna({"churn_low": 0.0, "churn_high": 1.0}).mask(champions & (numbers["churn_low"] < 0))
     assert np.isfinite(numbers.to_numpy()).all()
     assert (np.diff(predictions[[f"p_no_order_{days}" for days in HORIZONS]], axis=1) <= 0).all()
 

@@ -13,6 +13,7 @@ from models.label_free import (
     LIMIT,
     MBGCNBD_CONTESTANT,
     VARIANTS,
+    YEAR,
     LabelFree,
     attach,
     best_variant,
@@ -23,7 +24,7 @@ from models.label_free import (
 )
 
 MODEL = BTYD(k=1, dropout_at_zero=True, r=1.0, alpha=30.0, a=1.0, b=5.0, log_likelihood=None, n=100)
-COLUMNS = [column(variant, days) for variant in VARIANTS for days in HORIZONS]
+COLUMNS = [column(variant, days) for variant in VARIANTS for days in (*HORIZONS, YEAR)]
 
 
 def bare(rows: pd.DataFrame) -> pd.DataFrame:

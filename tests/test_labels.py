@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from orders import laid_out, lines, nasty_lines, visible_at, world_lines
 
-from features.labels import HORIZONS, derive, matures_on, no_order_within, outcomes
+from features.labels import CONFIRMED_DAYS, HORIZONS, PROJECT_HORIZON, derive, matures_on, no_order_within, outcomes
 
 MAY_4 = date(2024, 5, 4)
 LATE = date(2025, 5, 4)
@@ -196,6 +196,29 @@ def test_every_label_comes_with_the_date_on_which_it_is_known():
     assert labels["no_order_90"].isna().all()
     assert labels["churned"].tolist() == [1.0, 0.0]
     assert labels["matures_on_own_window"].dt.date.tolist() == [date(2024, 6, 18), date(2024, 7, 3)]
+
+
+@pytest.mark.parametrize(
+    ("days", "observed", "in_a_year", "lost"),
+    [
+        (np.nan, 359, np.nan, np.nan),
+        (np.nan, 360, np.nan, 1.0),
+        (np.nan, 365, 1.0, 1.0),
+        (359.0, 365, 0.0, 0.0),
+        (360.0, 365, 0.0, 1.0),
+        (364.0, 365, 0.0, 1.0),
+        (365.0, 366, 1.0, 1.0),
+    ],
+)
+def test_projects_are_judged_by_a_year_and_the_lost_are_confirmed_by_twice_the_longest_window(
+    days, observed, in_a_year, lost
+):
+    assert (PROJECT_HORIZON, CONFIRMED_DAYS) == (365, 360)
+    row = outcome([days], [observed]).assign(as_of=pd.Timestamp(MAY_4), churn_window_days=45)
+    found = derive(row)
+    assert found["no_order_365"].equals(pd.Series([in_a_year]))
+    assert found["confirmed_lost"].equals(pd.Series([lost]))
+    assert found["matures_on_365"].dt.date.tolist() == [date(2025, 5, 4)]
 
 
 @pytest.mark.parametrize(("observed", "known"), [(59, False), (60, True), (61, True)])

@@ -14,7 +14,6 @@ from features.registry import REGISTRY
 from features.snapshots import ELIGIBLE
 from models.calibration import Affine
 from models.churn_model import ChurnModel
-from models.classifiers import LOGISTIC_COLUMNS
 from models.horizons import curve, probability_frame
 from models.reasons import OTHER, RHYTHM, RHYTHM_CONCEPT, TOLD_THROUGH, concept_of, contributions, peer_values, reasons
 
@@ -31,7 +30,8 @@ BLENDS = [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (0.5, 0.25, 0.25), 
 
 
 def champion(weights: tuple[float, float, float] = (0.5, 0.25, 0.25), calibrations=CALIBRATED) -> ChurnModel:
-    return replace(walk().champion, weights=weights, calibrations=calibrations)
+    walked = walk().champion
+    return replace(walked, selection=replace(walked.selection, weights=weights), calibrations=calibrations)
 
 
 @cache
@@ -63,11 +63,9 @@ def test_base_and_contributions_add_up_to_the_margin_of_every_customer(weights, 
 @pytest.mark.parametrize("weights", BLENDS, ids=str)
 def test_they_add_up_where_a_learner_had_too_little_to_learn_from(weights, absent):
     model = champion(weights)
-    boosters = tuple(None if i in absent else booster for i, booster in enumerate(model.boosting.boosters))
+    bags = tuple(() if i in absent else bag for i, bag in enumerate(model.boosting.bags))
     lines = tuple(None if 3 - i in absent else line for i, line in enumerate(model.logistic.lines))
-    model = replace(
-        model, boosting=replace(model.boosting, boosters=boosters), logistic=replace(model.logistic, lines=lines)
-    )
+    model = replace(model, boosting=replace(model.boosting, bags=bags), logistic=replace(model.logistic, lines=lines))
     split = contributions(model, latest_cohort())
     np.testing.assert_allclose(
         split.base + split.values.sum(axis=1), margin_of(model, latest_cohort()), rtol=0, atol=1e-9
@@ -123,15 +121,20 @@ def test_lightgbm_alone_is_explained_as_shap_explains_its_trees(horizon):
 
     model = champion((1.0, 0.0, 0.0), PLAIN)
     frame = on_horizon(model, horizon)
-    explainer = shap.TreeExplainer(model.boosting.boosters[horizon], feature_perturbation="tree_path_dependent")
-    # Left to itself, shap asks LightGBM for the values of its models: its own algorithm is what is wanted here.
-    explainer.model.model_type = "internal"
-    expected = explainer.shap_values(frame[list(model.boosting.columns)].to_numpy(), check_additivity=False)
+    bag, means = [], []
+    for booster in model.boosting.bags[horizon]:
+        explainer = shap.TreeExplainer(booster, feature_perturbation="tree_path_dependent")
+        # Left to itself, shap asks LightGBM for the values of its models: its own algorithm is what is wanted here.
+        explainer.model.model_type = "internal"
+        X = frame[list(model.boosting.columns)].to_numpy(dtype="float32")
+        bag.append(explainer.shap_values(X, check_additivity=False))
+        means.append(np.ravel(explainer.expected_value)[0])
+    expected = np.mean(bag, axis=0)
     split = contributions(model, frame)
     np.testing.assert_allclose(split.values[list(model.boosting.columns)], expected, atol=1e-6)
     start = model.rhythm.margins(frame)[:, horizon]
     np.testing.assert_allclose(split.values[RHYTHM], start - model.reference[horizon], atol=1e-12)
-    base = model.reference[horizon] + np.ravel(explainer.expected_value)[0]
+    base = model.reference[horizon] + np.mean(means)
     np.testing.assert_allclose(split.base, base, atol=1e-6)
 
 
@@ -139,9 +142,11 @@ def test_logistic_regression_alone_is_explained_by_its_lines():
     model = champion((0.0, 1.0, 0.0), PLAIN)
     frame = on_horizon(model, 2)
     split = contributions(model, frame)
-    parts = model.logistic.parts(frame, model.rhythm.margins(frame), 2)
-    np.testing.assert_allclose(split.values[[*LOGISTIC_COLUMNS, RHYTHM]], parts, atol=1e-12)
-    assert (split.values.drop(columns=[*LOGISTIC_COLUMNS, RHYTHM]) == 0).all(axis=None)
+    parts = model.logistic.contributions(model.logistic.ranks.places(frame), 2)
+    np.testing.assert_allclose(split.values[list(model.logistic.columns)], parts, atol=1e-12)
+    start = model.rhythm.margins(frame)[:, 2] - model.reference[2]
+    np.testing.assert_allclose(split.values[RHYTHM], start, atol=1e-12)
+    assert np.abs(parts).max() > 0.01
 
 
 def test_the_label_free_model_alone_has_one_reason():

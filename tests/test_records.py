@@ -21,15 +21,12 @@ from serving.records import (
 DAY = date(2026, 3, 1)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
-# customer, P(window), window, P(30) to P(180), level, cohort, history, value at risk, loss, margin, base
-SCORES = pd.DataFrame(
-    [
-        ("ann", 0.8, 45.0, 0.9, 0.7, 0.5, 0.2, "red", "eligible", "enough", 900.0, 720.0, 1.4, -1.0),
-        ("bob", 0.1, 60.0, 0.3, 0.1, 0.1, 0.0, "none", "dormant", "short", 50.0, 5.0, -2.2, -1.0),
-        ("cho", *[None] * 6, "none", "no_orders", "none", *[None] * 4),
-    ],
-    columns=list(SCORE_COLUMNS),
-)
+# customer, P(window), window, its interval, P(30) to P(180), level, cohort, history, completeness, shown,
+# value at risk, loss, margin, base
+ANN = ("ann", 0.8, 45.0, 0.7, 0.9, 0.9, 0.7, 0.5, 0.2, "red", "eligible", "enough", "A", "percent", 900, 720, 1.4, -1)
+BOB = ("bob", 0.1, 60.0, None, None, 0.3, 0.1, 0.1, 0, "none", "dormant", "short", "C", "level", 50, 5, -2.2, -1)
+CHO = ("cho", *[None] * 8, "none", "no_order", "none", None, "level", *[None] * 4)
+SCORES = pd.DataFrame([ANN, BOB, CHO], columns=list(SCORE_COLUMNS))
 REASONS = pd.DataFrame(
     [
         ("ann", 1, "days_since_last_order", "transaction", 42.0, 20.0, 21.0, 1.5, 0.3, "Silent for 42 days."),
@@ -50,6 +47,8 @@ def test_rows_keep_every_number_and_give_none_for_unknown() -> None:
     rows = score_rows(SCORES, DAY)
     assert rows[0]["p_no_order_30"] == 0.9
     assert rows[2]["churn_probability"] is None
+    assert [(row["churn_low"], row["churn_high"]) for row in rows] == [(0.7, 0.9), (None, None), (None, None)]
+    assert [(row["completeness"], row["shown"]) for row in rows] == [("A", "percent"), ("C", "level"), (None, "level")]
     assert reason_rows(REASONS, DAY)[1]["usual_value"] is None
     assert [row["position"] for row in reason_rows(REASONS, DAY)] == [1, 2]
 
@@ -71,6 +70,21 @@ def test_the_order_of_columns_does_not_matter() -> None:
         (2, "p_no_order_30", 0.5, "only one of p_no_order_30 and p_no_order_60 is missing"),
         (0, "churn_window_days", 0.0, "churn_window_days is not above 0"),
         (0, "base_margin", "high", "base_margin is not a column of numbers"),
+        (0, "churn_low", -0.01, "churn_low is outside 0 to 1"),
+        (0, "churn_high", 1.01, "churn_high is outside 0 to 1"),
+        (0, "churn_high", np.inf, "churn_high is infinite"),
+        (0, "churn_low", 0.81, "churn_low is above churn_probability"),
+        (0, "churn_high", 0.79, "churn_high is below churn_probability"),
+        (0, "churn_low", None, "only one of churn_low and churn_high is missing"),
+        (0, "churn_high", np.nan, "only one of churn_low and churn_high is missing"),
+        (0, "cohort", "dormant", "churn_low and churn_high are given outside the cohort"),
+        (0, "churn_probability", None, "churn_low and churn_high stand without a churn_probability"),
+        (0, "completeness", "E", r"completeness is not one of \['A', 'B', 'C', 'D'\] though there is a history"),
+        (1, "completeness", None, "completeness is not one of .* though there is a history"),
+        (2, "completeness", "D", "completeness is given though there is no history"),
+        (0, "shown", "percentage", r"shown is not one of \['percent', 'level'\]"),
+        (1, "shown", None, "shown is not a text"),
+        (2, "shown", "percent", "shown is percent without a churn_probability"),
         (0, "level", "purple", "level is not one of"),
         (0, "history", "long", "history is not one of"),
         (0, "cohort", "", "cohort is not a text"),
@@ -81,6 +95,19 @@ def test_the_order_of_columns_does_not_matter() -> None:
 def test_a_score_that_breaks_a_promise_is_refused(row: int, column: str, value: object, said: str) -> None:
     with pytest.raises(StoreError, match=said):
         score_rows(changed(SCORES, row, column, value), DAY)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.8, 0.8), (None, None)])
+def test_an_interval_may_touch_its_probability_and_may_be_unknown(low: float | None, high: float | None) -> None:
+    row = score_rows(changed(changed(SCORES, 0, "churn_low", low), 0, "churn_high", high), DAY)[0]
+    assert (row["churn_low"], row["churn_high"]) == (low, high)
+
+
+@pytest.mark.parametrize("unknown", [None, np.nan, pd.NA])
+@pytest.mark.parametrize("dtype", ["str", "object", "category"])
+def test_a_grade_that_is_unknown_leaves_as_none_however_the_frame_says_it(unknown: object, dtype: str) -> None:
+    frame = SCORES.assign(completeness=pd.Series(["A", "C", unknown], dtype=dtype))
+    assert [row["completeness"] for row in score_rows(frame, DAY)] == ["A", "C", None]
 
 
 @pytest.mark.parametrize(

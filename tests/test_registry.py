@@ -22,8 +22,9 @@ NAMES = {one.name for one in FEATURES}
 DIMENSIONS = {"transaction", "interaction", "service", "finance", "strategy"}
 OPTIONAL = sorted({column for one in FEATURES for column in one.needs})
 #: Columns of the snapshots of a company that has order lines only.
-OF_ORDERS = {"customer_id", "as_of", "segment", "cohort", "churn_window_days", "rhythm_class"} | {
-    one.name for one in registry.available({"transactions": ()}) if not one.internal
+OF_ORDERS = {"customer_id", "as_of", "segment", "cohort", "rhythm_class", "open_months"} | {
+    *("long_gap_days", "churn_window_days"),
+    *(one.name for one in registry.available({"transactions": ()}) if not one.internal),
 }
 each_feature = pytest.mark.parametrize("one", FEATURES, ids=lambda one: one.name)
 

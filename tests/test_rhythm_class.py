@@ -40,7 +40,7 @@ def snapshots() -> pd.DataFrame:
 
 
 def test_every_class_is_told_from_its_numbers():
-    found = rhythm_class_of(snapshots().drop(columns="churn_window_days"))
+    found = rhythm_class_of(snapshots())
     assert found.to_dict() == {
         "builder": "project",
         "by_chance": "irregular",
@@ -93,8 +93,7 @@ def row(**changes: float) -> pd.DataFrame:
         ({"days_since_last_order": 365}, "irregular"),
         ({"days_since_last_order": 366}, "dormant"),
         ({"days_since_last_order": 366, "gap_max_days_ever": 366}, "irregular"),
-        ({"days_since_last_order": 366, "churn_window_days": 190}, "irregular"),
-        ({"days_since_last_order": 381, "churn_window_days": 190}, "dormant"),
+        ({"days_since_last_order": 367, "gap_max_days_ever": 366}, "dormant"),
         ({"order_days_ever": 2}, "new"),
         ({"order_days_ever": math.nan}, "new"),
         ({"days_since_first_order": 89}, "new"),

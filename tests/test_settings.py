@@ -126,6 +126,7 @@ def test_two_files_are_one_too_many_unless_one_is_named(tmp_path):
         ("[cohorts]\nmin_order_days = 2", "[cohorts] is unknown, did you mean cohort?"),
         ("[quarantine]\nzeal = 2", "[quarantine] zeal is unknown, known: max_share."),
         ("[levels.purple]\nprecision = 0.9", "[levels] purple is unknown"),
+        ("[window]\nmultiple_of_q90 = 1.5", "[window] multiple_of_q90 is unknown, did you mean multiples?"),
         ('timezone = "UTC"', "timezone belongs under [project]"),
         ("cohort = 3", "[cohort]: must be a table of settings"),
         ("[sources]\ntransactions = 3", "[sources]: must be a table of settings"),
@@ -150,6 +151,11 @@ def test_an_unknown_name_is_refused_with_the_mend(tmp_path, text, words):
         ('[project]\ntimezone = "Asia/Nowhere"', 'timezone = "Asia/Nowhere", allowed: a time zone\'s name'),
         ('[project]\ncurrency = "€"', 'currency = "€", allowed: three capital letters'),
         ("[window]\nmin_days = 181", "[window] min_days = 181, allowed: a whole number, at least 30, at most 180"),
+        ("[window]\nmultiples = []", "[window] multiples = [], allowed: one or more numbers from 1 to 5, each above"),
+        ("[window]\nmultiples = [2, 2]", "[window] multiples = [2, 2], allowed: one or more numbers from 1 to 5"),
+        ("[window]\nmultiples = [1.5, 5.1]", "[window] multiples = [1.5, 5.1], allowed: one or more numbers"),
+        ("[window]\nmax_false_churn = 0", "[window] max_false_churn = 0, allowed: a number, above 0, at most 1"),
+        ("[cohort]\nseasons_apart = 1", "[cohort] seasons_apart = 1, allowed: true or false"),
         ("[window]\nmin_days = 90\nmax_days = 60", "[window]: min_days must not be above max_days"),
         ("[levels.blue]\nprecision = 0.8", "[levels]: precision must not rise from red"),
         ("[levels.blue]\nlargest_share = 0.1", "[levels]: largest_share must not fall from red"),
@@ -160,9 +166,10 @@ def test_a_value_out_of_range_is_refused_with_what_is_allowed(tmp_path, text, wo
 
 
 def test_the_ends_of_a_range_are_allowed(tmp_path):
-    path = written(tmp_path, "[quarantine]\nmax_share = 0\n[window]\nmin_days = 180\n")
+    path = written(tmp_path, "[quarantine]\nmax_share = 0\n[window]\nmin_days = 180\nmultiples = [1, 5]\n")
     settings = load_settings(path)
     assert (settings.quarantine.max_share, settings.window.min_days) == (0, 180)
+    assert Window(**settings.window.model_dump()).multiples == (1, 5)
 
 
 def test_all_problems_of_a_file_come_in_one_line(tmp_path):

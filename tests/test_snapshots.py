@@ -1,15 +1,14 @@
-"""The snapshot table: who belongs to the cohort, whose window is how long, how many are left, which dates."""
+"""The snapshot table: which dates, which rows, what of them can be read later."""
 
 from datetime import date
 
-import numpy as np
 import pandas as pd
 import pytest
 from orders import ingested, lines, world_lines
 
 from features.errors import TooLittleData
 from features.labels import no_order_within
-from features.snapshots import Cohort, Window, churn_windows, cohort_of, funnel, monthly, take
+from features.snapshots import Cohort, Window, monthly, take
 
 MAY_4 = date(2024, 5, 4)
 HEADER = "customer_id order_id ordered_at amount\n"
@@ -18,135 +17,6 @@ HEADER = "customer_id order_id ordered_at amount\n"
 def taken(text: str, folder, *as_ofs: date, buckets: int = 1, cohort: Cohort | None = None):
     events = ingested(lines(HEADER + text), folder, buckets)
     return take(events, as_ofs or [MAY_4], cohort=cohort or Cohort(), window=Window())
-
-
-def rows(**columns: list) -> pd.DataFrame:
-    """Snapshots with the few columns that a test needs, all of one date unless it says otherwise."""
-    table = pd.DataFrame(columns)
-    return table.assign(as_of=pd.to_datetime(table.get("as_of", pd.Series([MAY_4] * len(table)))))
-
-
-def test_a_customer_belongs_to_the_cohort_up_to_the_last_day_of_the_silence_allowed():
-    table = rows(order_days_ever=[2.0, 2.0, 2.0], days_since_last_order=[364.0, 365.0, 366.0])
-    assert cohort_of(table, Cohort()).tolist() == ["eligible", "eligible", "dormant"]
-
-
-def test_a_customer_needs_as_many_order_days_as_the_cohort_asks():
-    table = rows(order_days_ever=[0.0, 1.0, 2.0, 3.0], days_since_last_order=[np.nan, 5.0, 5.0, 5.0])
-    assert cohort_of(table, Cohort()).tolist() == ["no_order", "few_order_days", "eligible", "eligible"]
-    three = Cohort(min_order_days=3)
-    assert cohort_of(table, three).tolist() == ["no_order", "few_order_days", "few_order_days", "eligible"]
-
-
-def test_of_several_conditions_that_fail_the_first_is_named():
-    table = rows(order_days_ever=[np.nan, 1.0], days_since_last_order=[np.nan, 900.0])
-    assert cohort_of(table, Cohort()).tolist() == ["no_order", "few_order_days"]
-
-
-def test_the_cohort_of_a_real_history_is_cut_at_the_same_days(tmp_path):
-    text = """
-    year        1 2023-01-01T10:00 10
-    year        2 2023-05-05T10:00 10
-    dormant     1 2023-01-01T10:00 10
-    dormant     2 2023-05-04T10:00 10
-    sameday     1 2024-05-01T09:00 10
-    sameday     2 2024-05-01T17:00 10
-    returns     1 2024-05-01T10:00 -10
-    """
-    frame = taken(text, tmp_path).frame.set_index("customer_id")
-    assert frame["cohort"].to_dict() == {
-        "dormant": "dormant",
-        "returns": "no_order",
-        "sameday": "few_order_days",
-        "year": "eligible",
-    }
-    assert frame.loc[["year", "dormant"], "days_since_last_order"].tolist() == [365.0, 366.0]
-
-
-def window_days(q90: list[float], order_days: list[float], rule: Window | None = None, **more: list) -> list[int]:
-    table = rows(gap_q90_days_ever=q90, order_days_ever=order_days, **more)
-    if "cohort" not in table:
-        table["cohort"] = "eligible"
-    usual = table[table["cohort"] == "eligible"].groupby("as_of")["gap_q90_days_ever"].median()
-    return churn_windows(table, rule or Window(), table["as_of"].map(usual)).tolist()
-
-
-def test_a_window_is_the_multiple_of_the_own_gaps_pulled_towards_those_of_the_cohort():
-    # The cohort's median is 60. 12 gaps of 40: (12 x 40 + 4 x 60) / 16 = 45; 4 gaps of 80: 70. 1.5 times each.
-    assert window_days([40.0, 60.0, 80.0], [13.0, 5.0, 5.0]) == [68, 90, 105]
-
-
-def test_a_long_history_speaks_for_itself_and_a_short_one_for_the_cohort():
-    short, long = window_days([100.0, 100.0, 60.0, 60.0, 60.0], [2.0, 5001.0, 9.0, 9.0, 9.0])[:2]
-    assert (short, long) == (102, 150)  # 1.5 x (1 x 100 + 4 x 60) / 5; 1.5 x 100
-
-
-def test_a_window_keeps_within_its_bounds():
-    alone = Window(shrink_gaps=0.0)
-    assert window_days([10.0, 30.0, 30.1, 119.0, 120.0, 121.0, 900.0], [9.0] * 7, alone) == [
-        45,
-        45,
-        45,
-        178,
-        180,
-        180,
-        180,
-    ]
-
-
-def test_without_pull_the_own_gaps_decide_alone():
-    assert window_days([40.0, 80.0], [9.0, 2.0], Window(shrink_gaps=0.0)) == [60, 120]
-
-
-def test_a_customer_with_one_order_has_the_window_of_the_cohort():
-    assert window_days([np.nan, 60.0], [1.0, 9.0], cohort=["few_order_days", "eligible"]) == [90, 90]
-
-
-def test_a_cohort_without_anybody_gives_the_longest_window():
-    assert window_days([np.nan, np.nan], [1.0, 0.0], cohort=["few_order_days", "no_order"]) == [180, 180]
-
-
-def test_only_the_eligible_of_the_same_date_set_what_is_usual():
-    days = window_days(
-        [np.nan, 40.0, 100.0, np.nan, 80.0],
-        [1.0, 9.0, 9.0, 1.0, 9.0],
-        cohort=["few_order_days", "eligible", "dormant", "few_order_days", "eligible"],
-        as_of=[MAY_4, MAY_4, MAY_4, date(2024, 6, 1), date(2024, 6, 1)],
-    )
-    assert [days[0], days[3]] == [60, 120]
-
-
-def test_a_funnel_counts_who_is_left_after_each_condition_and_what_they_spent():
-    table = rows(
-        cohort=["eligible", "eligible", "dormant", "few_order_days", "no_order"],
-        revenue_365d=[100.0, 50.0, 0.0, 10.0, -3.0],
-    )
-    found = funnel(table)
-    assert found["as_of"].unique().tolist() == [pd.Timestamp(MAY_4)]
-    assert list(found[["condition", "customers", "revenue_365d"]].itertuples(index=False, name=None)) == [
-        ("known", 5, 157.0),
-        ("with_order", 4, 160.0),
-        ("enough_order_days", 3, 150.0),
-        ("eligible", 2, 150.0),
-    ]
-
-
-def test_a_funnel_says_of_every_cutoff_that_nobody_is_left():
-    june = date(2024, 6, 1)
-    table = rows(cohort=["no_order", "eligible"], revenue_365d=[-3.0, 7.0], as_of=[MAY_4, june])
-    found = funnel(table)
-    assert found["customers"].tolist() == [1, 0, 0, 0, 1, 1, 1, 1]
-    assert found["revenue_365d"].tolist() == [-3.0, 0.0, 0.0, 0.0, 7.0, 7.0, 7.0, 7.0]
-    assert found["as_of"].tolist() == [pd.Timestamp(MAY_4)] * 4 + [pd.Timestamp(june)] * 4
-    assert found["customers"].dtype == "int64"
-
-
-def test_the_funnel_of_a_world_only_narrows(tmp_path):
-    table = take(ingested(world_lines(), tmp_path), [date(2024, 3, 1)], cohort=Cohort(), window=Window())
-    left = funnel(table.frame)["customers"].tolist()
-    assert left[0] == len(table.frame)
-    assert left == sorted(left, reverse=True)
-    assert left[-1] == (table.frame["cohort"] == "eligible").sum() > 0
 
 
 @pytest.mark.parametrize(

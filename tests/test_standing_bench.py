@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 from companies import written
 
-from benchmarks import standing_early, standing_given, standing_page, standing_table, standing_truth
+from benchmarks import standing_early, standing_field, standing_given, standing_page, standing_table, standing_truth
 from features.errors import SettingsError, SourceError
 from features.simulate import simulate, write
 from models.figures import InvalidPredictions
+from pipelines.intake import Request
 from pipelines.replay import COLUMNS as PREDICTED
+from pipelines.settings import Settings
 
 CUTOFFS = [f"2025-{month:02}-01" for month in range(2, 8)]
 END = date(2026, 1, 1)
@@ -95,6 +97,7 @@ def test_one_command_judges_a_file_beside_rules_chance_and_oracles_without_train
         "random",
         "rule: days since last order ¹",
         "rule: days since last order / own mean cycle ¹",
+        "rule: health score ¹",
         "oracle: particle filter ³",
         "oracle: latent state ³",
     }
@@ -320,3 +323,18 @@ def test_a_truth_that_is_incomplete_is_said_and_no_truth_is_none(tmp_path):
     with pytest.raises(SourceError, match="incomplete") as raised:
         standing_truth.read(str(tmp_path))
     assert "\n" not in str(raised.value)
+
+
+def test_where_figures_are_published_nobody_stands_apart_from_set_a(tmp_path):
+    settings = Settings(cohort={"min_order_days": 3})
+    asked = Request("orders.parquet", tmp_path, layout="online-retail-ii", given=settings)
+    cohort = standing_field.published(asked).settings().cohort.model_dump()
+    assert cohort == {
+        "min_order_days": 3,
+        "max_days_since_last_order": 365,
+        "projects_apart": False,
+        "seasons_apart": False,
+        "reactivated_apart": False,
+    }
+    own = Request("orders.parquet", tmp_path, given=settings)
+    assert standing_field.published(own) is own

@@ -20,6 +20,10 @@ pytest_plugins = ["databases"]
 DAY = date(2026, 3, 1)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
+# level, cohort, history, completeness, shown
+LOW = ("none", "dormant", "short", "C", "level")
+HIGH = ("red", "eligible", "enough", "A", "percent")
+
 
 def clock() -> datetime:
     return NOON + timedelta(minutes=5)
@@ -31,9 +35,9 @@ def run_of(run_id: str = "run-1", as_of: date = DAY, model: str = "m1", data: st
 
 def scores_of(probability: float = 0.8) -> pd.DataFrame:
     rows = [
-        ("bob", 0.1, 60.0, 0.3, 0.1, 0.1, 0.0, "none", "dormant", "short", 50.0, 5.0, -2.2, -1.0),
-        ("ann", probability, 45.5, 0.9, 0.7, 0.5, 0.2, "red", "eligible", "enough", 900.0, 720.0, 1.4, -1.0),
-        ("cho", *[None] * 6, "none", "no_orders", "none", *[None] * 4),
+        ("bob", 0.1, 60.0, None, None, *[0.3, 0.1, 0.1, 0.0], *LOW, 50.0, 5.0, -2.2, -1.0),
+        ("ann", probability, 45.5, 0.125, 0.875, *[0.9, 0.7, 0.5, 0.2], *HIGH, 900.0, 720.0, 1.4, -1.0),
+        ("cho", *[None] * 8, "none", "no_order", "none", None, "level", *[None] * 4),
     ]
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 
@@ -61,6 +65,11 @@ def test_what_was_published_is_read_back_to_the_last_bit(store: Store) -> None:
     assert scores["customer_id"].tolist() == ["ann", "bob", "cho"]
     assert scores.loc[0, "churn_probability"] == third
     assert np.isnan(scores.loc[2, "churn_probability"])
+    assert scores.loc[0, ["churn_low", "churn_high"]].tolist() == [0.125, 0.875]
+    assert scores[["churn_low", "churn_high"]].isna().all(axis=1).tolist() == [False, True, True]
+    assert scores["completeness"].isna().tolist() == [False, False, True]
+    assert scores["completeness"].tolist()[:2] == ["A", "C"]
+    assert scores["shown"].tolist() == ["percent", "level", "level"]
     assert (scores["as_of"] == pd.Timestamp(DAY)).all()
     assert (scores["model_version"] == "m1").all()
     reasons = store.reasons(DAY)
@@ -272,13 +281,23 @@ def test_rows_that_vanish_before_the_last_step_are_noticed(store: Store, plain: 
     [
         ("UPDATE score SET level = 'purple'", "ck_score_level"),
         ("UPDATE score SET history = 'long'", "ck_score_history"),
-        ("UPDATE score SET cohort = ''", "ck_score_cohort"),
-        ("UPDATE score SET churn_probability = 1.01", "ck_score_churn_probability_share"),
+        ("UPDATE score SET cohort = '' WHERE customer_id = 'bob'", "ck_score_cohort"),
+        ("UPDATE score SET churn_probability = 1.01 WHERE customer_id = 'bob'", "ck_score_churn_probability_share"),
         ("UPDATE score SET p_no_order_180 = -0.01", "ck_score_p_no_order_180_share"),
         ("UPDATE score SET p_no_order_60 = 0.95 WHERE customer_id = 'ann'", "ck_score_horizons_fall"),
         ("UPDATE score SET p_no_order_90 = NULL WHERE customer_id = 'ann'", "ck_score_horizons_together"),
         ("UPDATE score SET margin = NULL WHERE customer_id = 'ann'", "ck_score_known_with_history"),
         ("UPDATE score SET churn_window_days = 0", "ck_score_churn_window_days"),
+        ("UPDATE score SET churn_low = -0.01 WHERE customer_id = 'ann'", "ck_score_churn_low_share"),
+        ("UPDATE score SET churn_high = 1.01 WHERE customer_id = 'ann'", "ck_score_churn_high_share"),
+        ("UPDATE score SET churn_low = 0.81 WHERE customer_id = 'ann'", "ck_score_interval_order"),
+        ("UPDATE score SET churn_high = 0.79 WHERE customer_id = 'ann'", "ck_score_interval_order"),
+        ("UPDATE score SET churn_low = NULL WHERE customer_id = 'ann'", "ck_score_interval_together"),
+        ("UPDATE score SET churn_low = 0, churn_high = 1 WHERE customer_id = 'bob'", "ck_score_interval_in_cohort"),
+        ("UPDATE score SET completeness = 'E' WHERE customer_id = 'ann'", "ck_score_completeness"),
+        ("UPDATE score SET completeness = 'D' WHERE customer_id = 'cho'", "ck_score_completeness_with_history"),
+        ("UPDATE score SET shown = 'both'", "ck_score_shown"),
+        ("UPDATE score SET shown = 'percent'", "ck_score_percent_with_probability"),
         ("UPDATE reason SET position = 0 WHERE position = 1", "ck_reason_position"),
         ("UPDATE scoring_run SET state = 'done'", "ck_scoring_run_state"),
         ("UPDATE ingest_run SET clean = clean + 1", "ck_ingest_run_conservation"),
@@ -294,7 +313,7 @@ def test_the_database_itself_refuses_what_the_contract_forbids(
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
-@pytest.mark.parametrize("column", ["margin", "expected_loss", "p_no_order_30"])
+@pytest.mark.parametrize("column", ["margin", "expected_loss", "p_no_order_30", "churn_low"])
 def test_the_database_itself_refuses_what_is_not_finite(
     store: Store, plain: sa.Engine, column: str, value: str
 ) -> None:

@@ -1,7 +1,7 @@
 """Opening a store: its schema, its URL, and what is said when it cannot be opened."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def structure_of(engine: sa.Engine) -> dict[str, object]:
     inspector = sa.inspect(engine)
     return {
         table: {
-            "columns": [(c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)],
+            "columns": [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in inspector.get_columns(table)],
             "primary key": inspector.get_pk_constraint(table),
             "foreign keys": inspector.get_foreign_keys(table),
             "indexes": str([sorted(_said(index).items()) for index in inspector.get_indexes(table)]),
@@ -68,6 +68,74 @@ def test_the_migrations_can_be_taken_back(store: Store, plain: sa.Engine) -> Non
         command.downgrade(configuration(connection), "base")
     assert sa.inspect(plain).get_table_names() == [VERSION_TABLE]
     assert sa.inspect(plain).get_view_names() == []
+
+
+#: What version 0001 had published: a customer in the cohort with a reason, one outside, one who never ordered.
+OLD_ROWS = """
+INSERT INTO scoring_run VALUES
+('r1', '2026-03-01', 'm1', 'f1', 'published', 3, 1, '2026-03-01 12:00:00', '2026-03-01 12:05:00', NULL, NULL);
+INSERT INTO score VALUES
+('r1', 'ann', 0.8, 45.5, 0.9, 0.7, 0.5, 0.2, 'red', 'eligible', 'enough', 900, 720, 1.4, -1),
+('r1', 'bob', 0.1, 60.0, 0.3, 0.1, 0.1, 0.0, 'none', 'dormant', 'short', 50, 5, -2.2, -1),
+('r1', 'cho', NULL, NULL, NULL, NULL, NULL, NULL, 'none', 'no_order', 'none', NULL, NULL, NULL, NULL);
+INSERT INTO reason VALUES
+('r1', 'ann', 1, 'orders_90d', 'transaction', 1, NULL, NULL, 2.4, 0.5, '1 order in 90 days.');
+CREATE VIEW red AS SELECT customer_id FROM scores WHERE level = 'red'
+"""
+
+
+def as_version_0001_left_it(plain: sa.Engine) -> None:
+    with plain.execution_options(writing=True).begin() as connection:
+        command.upgrade(configuration(connection), "0001")
+        for statement in OLD_ROWS.split(";"):
+            connection.exec_driver_sql(statement)
+
+
+def told_by(plain: sa.Engine, statement: str) -> list[tuple[object, ...]]:
+    with plain.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(statement)]
+
+
+def test_rows_of_the_first_version_stay_and_show_their_level_alone(url: str, plain: sa.Engine) -> None:
+    as_version_0001_left_it(plain)
+    before = told_by(plain, "SELECT * FROM scores ORDER BY customer_id")
+    with Store.open(url, create=False) as opened:
+        scores, reasons = opened.scores(date(2026, 3, 1)), opened.reasons(date(2026, 3, 1))
+    after = told_by(plain, "SELECT * FROM scores ORDER BY customer_id")
+    assert after == [(*row, None, None, None, "level") for row in before]
+    assert scores["customer_id"].tolist() == ["ann", "bob", "cho"]
+    assert scores["shown"].tolist() == ["level"] * 3
+    assert scores[["churn_low", "churn_high", "completeness"]].isna().all(axis=None)
+    assert reasons["text"].tolist() == ["1 order in 90 days."]
+
+
+def test_views_built_on_the_scores_and_rights_to_read_them_outlive_the_upgrade(url: str, plain: sa.Engine) -> None:
+    as_version_0001_left_it(plain)
+    rights = "SELECT has_table_privilege('pg_monitor', 'scores', 'SELECT')"
+    if plain.dialect.name == "postgresql":  # SQLite knows no rights
+        assert told_by(plain, rights) == [(False,)]
+        with plain.begin() as connection:
+            connection.exec_driver_sql("GRANT SELECT ON scores TO pg_monitor")
+    Store.open(url).close()
+    assert told_by(plain, "SELECT * FROM red") == [("ann",)]
+    if plain.dialect.name == "postgresql":
+        assert told_by(plain, rights) == [(True,)]
+
+
+def test_a_store_taken_back_by_one_version_keeps_its_rows(url: str, plain: sa.Engine) -> None:
+    as_version_0001_left_it(plain)
+    questions = ("SELECT * FROM score ORDER BY customer_id", "SELECT * FROM reason", "SELECT * FROM scores ORDER BY 1")
+    with plain.execution_options(writing=True).begin() as connection:
+        connection.exec_driver_sql("DROP VIEW red")
+    before = [told_by(plain, question) for question in questions]
+    structure = structure_of(plain)
+    Store.open(url).close()
+    with plain.execution_options(writing=True).begin() as connection:
+        command.downgrade(configuration(connection), "0001")
+    assert [told_by(plain, question) for question in questions] == before
+    assert structure_of(plain) == structure
+    with Store.open(url) as again:
+        assert len(again.scores(date(2026, 3, 1))) == 3
 
 
 def test_a_store_of_a_newer_version_is_refused(store: Store, plain: sa.Engine, url: str) -> None:

@@ -179,7 +179,7 @@ def test_an_alias_cannot_go_to_a_version_that_is_not_there(register, saved):
         ({"metrics": [Metric("auc", float("nan"))]}, "'auc' is nan"),
         ({"metrics": [Metric("auc", 0.7, high=float("inf"))]}, "'auc_high' is inf"),
         ({"metrics": [Metric("auc", 0.7, 0.6), Metric("auc_low", 0.6)]}, "'auc_low' is given twice"),
-        ({"folds": FOLDS.assign(Customer_ID="C-1")}, "the fold table has"),
+        ({"folds": FOLDS.assign(Customer_ID="C-1")}, "'folds' has"),
     ],
 )
 def test_figures_that_cannot_be_and_names_of_customers_are_refused(register, saved, changes, words):

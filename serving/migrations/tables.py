@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa  # noqa: TID251
 
 #: The newest migration, and the table that records it (MLflow and Prefect use Alembic's default name).
-HEAD = "0001"
+HEAD = "0002"
 VERSION_TABLE = "kizashi_version"
 
 METADATA = sa.MetaData(
@@ -106,6 +106,12 @@ SCORE = sa.Table(
     sa.Column("expected_loss", sa.Double),
     sa.Column("margin", sa.Double),
     sa.Column("base_margin", sa.Double),
+    # Columns stand in the order in which they came: a database adds them last.
+    sa.Column("churn_low", sa.Double),
+    sa.Column("churn_high", sa.Double),
+    sa.Column("completeness", sa.Text),
+    # Whoever does not say gets the cautious word: a percentage has to be earned.
+    sa.Column("shown", sa.Text, nullable=False, server_default="level"),
     sa.CheckConstraint("level IN ('none', 'blue', 'yellow', 'orange', 'red')", name="level"),
     sa.CheckConstraint("history IN ('enough', 'short', 'none')", name="history"),
     sa.CheckConstraint("cohort <> ''", name="cohort"),
@@ -131,6 +137,17 @@ SCORE = sa.Table(
         name="known_with_history",
     ),
     sa.CheckConstraint("churn_window_days > 0 AND churn_window_days < 1e300", name="churn_window_days"),
+    _share("churn_low"),
+    _share("churn_high"),
+    sa.CheckConstraint("(churn_low IS NULL) = (churn_high IS NULL)", name="interval_together"),
+    sa.CheckConstraint("churn_low <= churn_probability AND churn_probability <= churn_high", name="interval_order"),
+    sa.CheckConstraint(
+        "churn_low IS NULL OR (cohort = 'eligible' AND churn_probability IS NOT NULL)", name="interval_in_cohort"
+    ),
+    sa.CheckConstraint("completeness IN ('A', 'B', 'C', 'D')", name="completeness"),
+    sa.CheckConstraint("history <> 'none' OR completeness IS NULL", name="completeness_with_history"),
+    sa.CheckConstraint("shown IN ('percent', 'level')", name="shown"),
+    sa.CheckConstraint("shown = 'level' OR churn_probability IS NOT NULL", name="percent_with_probability"),
     _finite("value_at_risk"),
     _finite("expected_loss"),
     _finite("margin"),
@@ -162,14 +179,19 @@ REASON = sa.Table(
     sqlite_with_rowid=False,
 )
 
+#: Columns of `score` that came after the view `scores`: they stand behind the others in the view, too.
+_LATER = ("churn_low", "churn_high", "completeness", "shown")
+_FIRST = tuple(name for name in SCORE.columns.keys() if name not in ("run_id", "customer_id", *_LATER))  # noqa: SIM118
+
 #: The views of published runs, as `serving/store.py` reads them.
 SCORES = sa.table(
     "scores",
     sa.column("customer_id", sa.Text),
     sa.column("as_of", sa.Date),
-    *(sa.column(column.name, column.type) for column in SCORE.columns if column.name not in ("run_id", "customer_id")),
+    *(sa.column(name, SCORE.c[name].type) for name in _FIRST),
     sa.column("model_version", sa.Text),
     sa.column("run_id", sa.Text),
+    *(sa.column(name, SCORE.c[name].type) for name in _LATER),
 )
 REASONS = sa.table(
     "reasons",

@@ -91,6 +91,9 @@ COHORTS: dict[str, tuple[str, Plural | None]] = {
         text("no order for too long"),
         plural("no order for more than {n} day", "no order for more than {n} days"),
     ),
+    "closed": (text("account closed"), None),
+    "project": (text("orders for projects, far apart"), None),
+    "off_season": (text("outside its season"), None),
 }
 
 UNITS: dict[str, str] = {
