@@ -31,7 +31,7 @@ from models.levels import Levels, Promise, queue_of, solve
 from models.logistic import LOGISTIC, FittedLogistic
 from models.other_tracks import OtherTracks
 from models.record import in_window, matured
-from models.selection import COMPONENTS, Selection, Weights, select
+from models.selection import Selection, Weighting, select
 from models.verdict import PERCENTAGES
 
 Floats = NDArray[np.float64]
@@ -85,13 +85,9 @@ class ChurnModel:
         return self.boosting.rhythm
 
     @property
-    def weights(self) -> Weights:
-        """Weights of LightGBM, logistic regression and the label-free model."""
+    def weights(self) -> Weighting:
+        """Per horizon the weights of LightGBM, logistic regression and the label-free model."""
         return self.selection.weights
-
-    def weights_by_name(self) -> dict[str, float]:
-        """The weights, named."""
-        return dict(zip(COMPONENTS, self.weights, strict=True))
 
     @property
     def shows_percentages(self) -> bool:
@@ -108,7 +104,7 @@ class ChurnModel:
 
     def calibrated(self, components: Floats) -> Floats:
         """The same from the log-odds of the components."""
-        blended = np.einsum("c,cnh->nh", np.array(self.weights), components)
+        blended = np.einsum("hc,cnh->nh", np.array(self.weights), components)
         return np.column_stack([affine(blended[:, i]) for i, affine in enumerate(self.calibrations)])
 
     def probabilities(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -133,12 +129,12 @@ class ChurnModel:
         share = np.einsum("ni,nij->nj", window_weights(frame["churn_window_days"]), pooling(margins))
         level = share @ np.array(self.level_spreads)
         bags = max((len(bag) for bag in self.boosting.bags), default=0)
-        if self.weights[0] == 0 or bags < 2:
+        if not any(weights[0] for weights in self.weights) or bags < 2:
             return level
         own = np.zeros((bags, len(frame)))
         for i, affine in enumerate(self.calibrations):
             if self.boosting.bags[i]:
-                own += self.weights[0] * affine.slope * share[:, i] * self.boosting.corrections(frame, i)
+                own += self.weights[i][0] * affine.slope * share[:, i] * self.boosting.corrections(frame, i)
         seen = min(self.boosting.share, 0.99)
         return np.sqrt(level**2 + own.var(axis=0, ddof=1) * (seen / (1 - seen) + 1 / bags))
 
@@ -247,7 +243,7 @@ def assemble(
     blended = model.calibrated(components)
     calibrations, spreads = [], []
     for i, days in enumerate(HORIZONS):
-        rows = matured(record, chosen.weights, days)
+        rows = matured(record, chosen.weights[i], days)
         here = pd.DataFrame({"margin": blended[:, i], "label_free": components[-1, :, i]})
         calibrations.append(calibration.choose(rows, here, days + training.latency_days, as_of))
         spreads.append(calibration.level_spread(rows, calibrations[-1]))

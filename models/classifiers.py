@@ -12,16 +12,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize, special
 
 from features.labels import HORIZONS
+from models.columns import strongest
 from models.contestants import Training, enough
 from models.label_free import VARIANTS, FittedLabelFree, LabelFree, column
+from models.offsets import level_offsets
 
 Floats = NDArray[np.float64]
 
 #: The label-free model that learners build on: whichever variant did best on matured dates.
 RHYTHM = LabelFree("rhythm", VARIANTS)
+
+
+#: Bins of a column: more say nothing about a few thousand customers, and take their time.
+MAX_BIN = 63
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class BoostingOptions:
     ----------
     rounds, learning_rate, num_leaves, min_child_samples, feature_fraction, bagging_fraction, lambda_l2
         In LightGBM's own terms, of each bag.
+    most_columns
+        Features that the trees are given: those that stand out most against the label-free model.
     bags
         Models per horizon, each on its own draw of customers; their mean log-odds count, and how far they differ says
         how much the answer rests on who happened to be in the data.
@@ -42,12 +49,13 @@ class BoostingOptions:
     """
 
     rounds: int = 100
-    learning_rate: float = 0.045
+    learning_rate: float = 0.03
     num_leaves: int = 8
     min_child_samples: int = 40
     feature_fraction: float = 0.5
     bagging_fraction: float = 0.8
     lambda_l2: float = 5.0
+    most_columns: int = 100
     bags: int = 8
     bag_share: float = 0.667
     rows_per_bag: int = 60_000
@@ -63,6 +71,8 @@ class BoostingOptions:
             "bagging_fraction": self.bagging_fraction,
             "bagging_freq": 1,
             "lambda_l2": self.lambda_l2,
+            "max_bin": MAX_BIN,
+            "feature_pre_filter": False,
             "num_threads": threads,
             "seed": seed,
             "deterministic": True,
@@ -100,6 +110,7 @@ class Boosting:
     def fit(self, training: Training) -> "FittedBoosting":
         """A bag of boosters per horizon."""
         rhythm = RHYTHM.fit(training)
+        columns = strongest(training, rhythm.variant, self.options.most_columns)
         matured = {days: training.matured(days)[1] for days in HORIZONS}
         if self.newest_slice_only:
             dates = training.rows["as_of"]
@@ -107,9 +118,9 @@ class Boosting:
             matured = {days: known[newest[days] == newest[days].max()] for days, known in matured.items()}
         share = self.options.share_of(max(len(known) for known in matured.values()))
         known_at_all = np.logical_or.reduce([training.rows.index.isin(known.index) for known in matured.values()])
-        rows = training.rows.loc[known_at_all]
+        rows = training.rows.iloc[np.flatnonzero(known_at_all)]
         drawn = _draws(rows["customer_id"], self.options.bags, share, training.seed)
-        rows, drawn = rows.loc[drawn.any(axis=0)], drawn[:, drawn.any(axis=0)]
+        rows, drawn = rows.iloc[np.flatnonzero(drawn.any(axis=0))], drawn[:, drawn.any(axis=0)]
         bags, binned = [], None
         for days, outcome in matured.items():
             slices = 1 if self.newest_slice_only else self.min_slices
@@ -117,23 +128,23 @@ class Boosting:
             if not (possible and enough(outcome, minority=self.min_minority) and days in training.horizons):
                 bags.append(())
                 continue
-            binned = self._binned(rows, training) if binned is None else binned
+            binned = self._binned(rows, columns, training) if binned is None else binned
             known = rows.index.isin(outcome.index)
             y = outcome.reindex(rows.index).fillna(0.0)
             start = rows.loc[known, column(rhythm.variant, days)]
             offset = np.zeros(len(rows))
             offset[known] = start.to_numpy() + level_offsets(start, y[known], rows.loc[known, "as_of"])
             bags.append(self._bag(binned, drawn & known, y.to_numpy(), offset, training))
-        return FittedBoosting(rhythm, training.columns, tuple(bags), share)
+        return FittedBoosting(rhythm, columns, tuple(bags), share)
 
-    def _binned(self, rows: pd.DataFrame, training: Training) -> Any:
+    def _binned(self, rows: pd.DataFrame, columns: tuple[str, ...], training: Training) -> Any:
         """The features in LightGBM's bins, once for all horizons and bags."""
         import lightgbm
 
-        X = rows[list(training.columns)].to_numpy(dtype="float32")
-        parameters = self.options.parameters(training.seed, training.threads) | {"feature_pre_filter": False}
+        X = rows[list(columns)].to_numpy(dtype="float32")
+        parameters = self.options.parameters(training.seed, training.threads)
         return lightgbm.Dataset(
-            X, np.zeros(len(X)), feature_name=list(training.columns), params=parameters, free_raw_data=True
+            X, np.zeros(len(X)), feature_name=list(columns), params=parameters, free_raw_data=True
         ).construct()
 
     def _bag(
@@ -147,7 +158,7 @@ class Boosting:
             data = binned.subset(places).construct()
             data.set_label(y[places])
             data.set_init_score(offset[places])
-            parameters = self.options.parameters(training.seed + bag, training.threads) | {"feature_pre_filter": False}
+            parameters = self.options.parameters(training.seed + bag, training.threads)
             learnt.append(lightgbm.train(parameters, data, self.options.rounds))
         return tuple(learnt)
 
@@ -219,21 +230,6 @@ class FittedBoosting:
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         # In single precision, as they were learnt from: a split between two neighbours must fall the same way.
         return frame[list(self.columns)].to_numpy(dtype="float32")
-
-
-def level_offsets(start: pd.Series, outcome: pd.Series, as_of: pd.Series) -> Floats:
-    """Per row the constant that makes the mean probability of its date equal the date's share of silent customers."""
-    offsets = np.zeros(len(start))
-    for rows in pd.Series(np.arange(len(start))).groupby(as_of.to_numpy()).indices.values():
-        margin = start.to_numpy()[rows]
-        # Half a customer is added to both outcomes: a date on which all were silent would ask for infinity.
-        share = (outcome.to_numpy()[rows].sum() + 0.5) / (len(rows) + 1)
-        offsets[rows] = optimize.brentq(_excess, -40, 40, args=(margin, share))
-    return offsets
-
-
-def _excess(offset: float, margin: Floats, share: float) -> float:
-    return float(special.expit(margin + offset).mean() - share)
 
 
 LIGHTGBM = "lightgbm"

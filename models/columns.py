@@ -9,8 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import special
 
+from features.labels import no_order_within
 from features.registry import registered
+from models.contestants import Training
+from models.label_free import Variant, column
+from models.offsets import level_offsets
 
 Floats = NDArray[np.float64]
 
@@ -18,6 +23,8 @@ Floats = NDArray[np.float64]
 LARGEST_CORRELATION = 0.98
 #: Rows that the correlations are measured on.
 MEASURED_ROWS = 4_000
+#: The horizon at which features are asked what they add.
+ASKED_HORIZON = 90
 
 
 def informative(rows: pd.DataFrame, columns: Sequence[str], seed: int = 0) -> tuple[str, ...]:
@@ -73,3 +80,28 @@ def _without_copies(X: Floats, names: Sequence[str]) -> list[str]:
         if not alike[place, kept].any():
             kept.append(int(place))
     return [names[place] for place in kept]
+
+
+def strongest(training: Training, variant: Variant, count: int) -> tuple[str, ...]:
+    """The `count` columns that tell most of what the label-free model leaves open, in their order.
+
+    Each column is asked alone, by the score statistic of its ranks within their dates (Rao 1948, Mathematical
+    Proceedings of the Cambridge Philosophical Society 44): how far silences beyond what the label-free model and the
+    level of the date expect go with high or low places. All of them where nothing has matured.
+    """
+    if len(training.columns) <= count:
+        return training.columns
+    rows, places = training.ranked
+    outcome = no_order_within(rows, ASKED_HORIZON)
+    if outcome.dropna().nunique() < 2:
+        outcome = no_order_within(rows, min(training.horizons))
+    if outcome.dropna().nunique() < 2:
+        return training.columns
+    known = outcome.notna().to_numpy()
+    rows, places, outcome = rows[known], places[known], outcome[known]
+    start = rows[column(variant, ASKED_HORIZON)]
+    expected = special.expit(start.to_numpy() + level_offsets(start, outcome, rows["as_of"]))
+    spread = np.sqrt((places**2).sum(axis=0))
+    strength = np.abs(places.T @ (outcome.to_numpy() - expected)) / np.where(spread > 0, spread, 1.0)
+    kept = set(np.argsort(-strength, kind="stable")[:count])
+    return tuple(name for place, name in enumerate(training.columns) if place in kept)

@@ -5,6 +5,7 @@ Rules, label-free models and learners are contestants alike, so that they always
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -12,8 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.labels import HORIZONS, no_order_within
+from features.snapshots import drawn
+from models.ranks import places_by_date
 
 Floats = NDArray[np.float64]
+
+#: Snapshots whose places are told at most; beyond it customers are drawn.
+MOST_RANKED = 60_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,15 @@ class Training:
     threads: int = 2
     latency_days: int = 0
     horizons: tuple[int, ...] = HORIZONS
+
+    @cached_property
+    def ranked(self) -> tuple[pd.DataFrame, Floats]:
+        """The rows, at most :data:`MOST_RANKED` of drawn customers, and their places among the rows of their date.
+
+        Shape of the places: (rows, columns).
+        """
+        rows = self.rows[drawn(self.rows["customer_id"], MOST_RANKED / max(len(self.rows), 1))]
+        return rows, places_by_date(rows, self.columns)
 
     def matured(self, days: int) -> tuple[pd.DataFrame, pd.Series]:
         """The rows whose outcome for `days` was known at the cutoff, and that outcome (1.0 = no order)."""

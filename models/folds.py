@@ -6,7 +6,7 @@ that was validated.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -27,7 +27,7 @@ from models.levels import DEFAULT_PROMISES, Promise, queue_of
 from models.logistic import LOGISTIC, Logistic
 from models.record import Record
 from models.rules import RULES
-from models.selection import best_weights
+from models.selection import COMPONENTS, best_weights
 
 Floats = NDArray[np.float64]
 
@@ -109,7 +109,7 @@ def contestants(options: WalkOptions) -> tuple[Contestant, ...]:
         label_free.BGNBD_CONTESTANT,
         label_free.MBGCNBD_CONTESTANT,
         Logistic(LOGISTIC),
-        Boosting("lightgbm_one_slice", options.boosting, newest_slice_only=True),
+        Boosting("lightgbm_one_slice", replace(options.boosting, bags=1, bag_share=1.0), newest_slice_only=True),
         Boosting(LIGHTGBM, options.boosting),
     )
 
@@ -169,7 +169,7 @@ def walk_forward(
         components = champion.components(eligible)
         record = record.with_predictions(eligible, components, champion.calibrated(components))
         if as_of in wanted:
-            blend = np.einsum("c,cnh->nh", np.array(best_weights(known)), components)
+            blend = np.einsum("hc,cnh->nh", np.array(best_weights(known)), components)
             reported.append(_reported(eligible, champion, fitted, blend))
             folds.append({**_fold(as_of, training, eligible, champion), "window_multiple": choice.multiple})
     if champion is None or choice is None or champion.facts["trained_as_of"] != str(wanted[-1].date()):
@@ -218,7 +218,7 @@ def with_rhythms(table: SnapshotTable, options: WalkOptions, progress: Progress)
             "give more customers or history, or loosen [cohort] in kizashi.toml."
         )
     kept = frame[frame["as_of"].isin(teaches)].reset_index(drop=True)
-    return SnapshotTable(label_free.attach(kept, options.seed, progress), table.order_days, table.data_end)
+    return replace(table, frame=label_free.attach(kept, options.seed, progress))
 
 
 def training_at(table: SnapshotTable, as_of: pd.Timestamp, options: WalkOptions) -> Training:
@@ -258,4 +258,6 @@ def _fold(as_of: pd.Timestamp, training: Training, eligible: pd.DataFrame, champ
             f"newest_{days}": str(rows["as_of"].max().date()) if len(rows) else None,
         }
     row["in_use"] = champion.selection.in_use
-    return row | {f"weight_{name}": weight for name, weight in champion.weights_by_name().items()}
+    for days, weights in zip(HORIZONS, champion.weights, strict=True):
+        row |= {f"weight_{name}_{days}": weight for name, weight in zip(COMPONENTS, weights, strict=True)}
+    return row

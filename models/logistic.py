@@ -15,57 +15,16 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from features.labels import HORIZONS
-from features.snapshots import ELIGIBLE, drawn
-from models.classifiers import RHYTHM, level_offsets
+from features.snapshots import ELIGIBLE
+from models.classifiers import RHYTHM
 from models.contestants import Training, enough
 from models.label_free import FittedLabelFree, column
+from models.offsets import level_offsets
+from models.ranks import Ranks
 
 Floats = NDArray[np.float64]
 
 LOGISTIC = "logistic"
-#: Values of a column among which a customer's place is told.
-KNOTS = 64
-#: Snapshots that are learnt from at most; beyond it customers are drawn.
-MOST_ROWS = 60_000
-
-
-@dataclass(frozen=True)
-class Ranks:
-    """Places among the customers of one date: 0 in the middle, with a standard deviation of 1 where all values differ.
-
-    Attributes
-    ----------
-    columns
-        Names of the features.
-    knots
-        Per column up to :data:`KNOTS` values of those customers, rising; none where it was unknown for all.
-    """
-
-    columns: tuple[str, ...]
-    knots: tuple[tuple[float, ...], ...]
-
-    @classmethod
-    def of_cohort(cls, frame: pd.DataFrame, columns: tuple[str, ...]) -> "Ranks":
-        """The places among the rows of a frame."""
-        return cls(columns, tuple(_knots(frame[name].to_numpy(dtype="float64")) for name in columns))
-
-    def places(self, frame: pd.DataFrame) -> Floats:
-        """The place of each row in each column, shape (n, columns); the middle where a value is unknown."""
-        found = np.zeros((len(frame), len(self.columns)))
-        for i, (name, knots) in enumerate(zip(self.columns, self.knots, strict=True)):
-            value = frame[name].to_numpy(dtype="float64")
-            known = np.isfinite(value)
-            if knots and known.any():
-                below, above = (np.searchsorted(knots, value[known], side) for side in ("left", "right"))
-                found[known, i] = np.sqrt(12) * ((below + above) / (2 * len(knots)) - 0.5)
-        return found
-
-
-def _knots(value: Floats) -> tuple[float, ...]:
-    known = np.sort(value[np.isfinite(value)])
-    if len(known) > KNOTS:
-        known = known[((np.arange(KNOTS) + 0.5) / KNOTS * len(known)).astype("int64")]
-    return tuple(map(float, known))
 
 
 @dataclass(frozen=True)
@@ -90,12 +49,8 @@ class Logistic:
     def fit(self, training: Training) -> "FittedLogistic":
         """One regression per horizon."""
         rhythm = RHYTHM.fit(training)
-        whole = training.rows
-        whole = whole[drawn(whole["customer_id"], MOST_ROWS / max(len(whole), 1))]
-        X = np.zeros((len(whole), len(training.columns)))
-        for places in whole.groupby("as_of").indices.values():
-            here = whole.iloc[places]
-            X[places] = Ranks.of_cohort(here, training.columns).places(here)
+        whole, X = training.ranked
+        tasks: list[tuple[Floats, Floats, Floats]] = []
         lines: list[tuple[float, ...] | None] = []
         for days in HORIZONS:
             matured, outcome = training.matured(days)
@@ -107,7 +62,10 @@ class Logistic:
             rows, y = whole[known], outcome.loc[whole.index[known]]
             start = rows[column(rhythm.variant, days)]
             offset = start.to_numpy() + level_offsets(start, y, rows["as_of"])
-            lines.append(tuple(map(float, _ridge(X[known], y.to_numpy(), offset, self.strength))))
+            # What came of shorter horizons is known of fresher dates, and says nearly the same.
+            tasks.append((X[known], y.to_numpy(), offset))
+            places, outcomes, offsets = (np.concatenate(parts) for parts in zip(*tasks, strict=True))
+            lines.append(tuple(map(float, _ridge(places, outcomes, offsets, self.strength))))
         cohort = training.book[training.book["cohort"] == ELIGIBLE]
         return FittedLogistic(rhythm, Ranks.of_cohort(cohort, training.columns), tuple(lines))
 

@@ -50,8 +50,8 @@ class OtherTracks:
         )
         return (
             f"Customers with one order day have the chance of a second order {new}; they are not in the figures above.",
-            f"Customers of projects have the chance of an order within a year {project}: silences of months say nothing "
-            "of them, and they are not in the figures above.",
+            f"Customers of projects have the chance of an order within a year {project}: silences of months say "
+            "nothing of them, and they are not in the figures above.",
         )
 
     @staticmethod

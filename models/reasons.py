@@ -54,15 +54,15 @@ def contributions(model: ChurnModel, frame: pd.DataFrame) -> Contributions:
     """Split the calibrated log-odds of each snapshot's own window into a base and one share per feature."""
     columns = [*dict.fromkeys((*model.boosting.columns, *model.logistic.columns)), RHYTHM]
     place = {name: i for i, name in enumerate(columns)}
-    weight_boosting, weight_logistic, _ = model.weights
     start = model.rhythm.margins(frame)
     # The weight of each horizon in the margin of the own window, through projection and interpolation.
     share = np.einsum("ni,nij->nj", window_weights(frame["churn_window_days"]), pooling(model.margins(frame)))
-    ranked = model.logistic.ranks.places(frame) if weight_logistic else np.zeros((len(frame), 0))
+    ranked = model.logistic.ranks.places(frame) if any(weights[1] for weights in model.weights) else np.zeros((0, 0))
     base = np.zeros(len(frame))
     values = np.zeros((len(frame), len(columns)))
     for i in range(len(HORIZONS)):
         affine = model.calibrations[i]
+        weight_boosting, weight_logistic, _ = model.weights[i]
         part = np.zeros_like(values)
         constant = np.full(len(frame), model.reference[i])
         part[:, place[RHYTHM]] = start[:, i] - model.reference[i]

@@ -22,7 +22,6 @@ from features.labels import HORIZONS, no_order_within
 from features.snapshots import drawn
 from models import evaluation
 from models.btyd import BTYD
-from models.classifiers import level_offsets
 from models.contestants import enough
 from models.hazard import Hazard, learn_hazard
 from models.label_free import (
@@ -37,6 +36,7 @@ from models.label_free import (
     log_odds_by_segment,
     segment_column,
 )
+from models.offsets import level_offsets
 
 Floats = NDArray[np.float64]
 

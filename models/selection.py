@@ -22,6 +22,8 @@ from models.logistic import LOGISTIC
 
 Floats = NDArray[np.float64]
 Weights = tuple[float, float, float]
+#: One set of weights per horizon.
+Weighting = tuple[Weights, ...]
 
 LABEL_FREE = "label_free"
 BLENDED = "blend"
@@ -29,7 +31,11 @@ BLENDED = "blend"
 COMPONENTS = (LIGHTGBM, LOGISTIC, LABEL_FREE)
 #: From the simplest up.
 LADDER = (LABEL_FREE, LOGISTIC, LIGHTGBM, BLENDED)
-ALONE: dict[str, Weights] = {LIGHTGBM: (1.0, 0.0, 0.0), LOGISTIC: (0.0, 1.0, 0.0), LABEL_FREE: (0.0, 0.0, 1.0)}
+ALONE: dict[str, Weighting] = {
+    LIGHTGBM: ((1.0, 0.0, 0.0),) * len(HORIZONS),
+    LOGISTIC: ((0.0, 1.0, 0.0),) * len(HORIZONS),
+    LABEL_FREE: ((0.0, 0.0, 1.0),) * len(HORIZONS),
+}
 #: What stands on the ladder, in words.
 NAMES = {
     LABEL_FREE: "the order rhythm alone, which needs no past losses",
@@ -88,7 +94,7 @@ class Selection:
     in_use
         A name of :data:`LADDER`.
     weights
-        Of :data:`COMPONENTS`; they sum to 1.
+        Per horizon, of :data:`COMPONENTS`; each set sums to 1.
     horizon_days, dates
         What decided; 0 where too little had matured, and the label-free model is in use.
     steps
@@ -96,7 +102,7 @@ class Selection:
     """
 
     in_use: str = LABEL_FREE
-    weights: Weights = ALONE[LABEL_FREE]
+    weights: Weighting = ALONE[LABEL_FREE]
     horizon_days: int = 0
     dates: int = 0
     steps: tuple[Step, ...] = ()
@@ -122,8 +128,8 @@ class Selection:
     def from_dict(cls, values: dict[str, Any]) -> "Selection":
         """The inverse of :meth:`to_dict`."""
         steps = tuple(Step(**step) for step in values["steps"])
-        i, j, k = values["weights"]
-        return cls(**{**values, "weights": (i, j, k), "steps": steps})
+        weights = tuple((float(i), float(j), float(k)) for i, j, k in values["weights"])
+        return cls(**{**values, "weights": weights, "steps": steps})
 
 
 def select(record: pd.DataFrame, seed: int = 0) -> Selection:
@@ -162,12 +168,13 @@ def select(record: pd.DataFrame, seed: int = 0) -> Selection:
     return Selection(in_use, weights, days, int(rows["as_of"].nunique()), tuple(steps))
 
 
-def best_weights(record: pd.DataFrame) -> Weights:
-    """Weights in quarters with the lowest log loss over matured dates and horizons, each at its own level.
+def best_weights(record: pd.DataFrame) -> Weighting:
+    """Per horizon the weights in quarters with the lowest log loss over its matured dates, each at its own level.
 
-    Equal shares where nothing has matured, or `record` is empty.
+    A horizon that has matured on fewer than :data:`MIN_DATES` dates takes those of the one before it; the first one
+    halves between LightGBM and logistic regression, and so does everything where `record` is empty.
     """
-    return _lightest([_losses_by_date(record, days) for days in HORIZONS] if len(record) else [])
+    return _lightest([_losses_by_date(record, days) if len(record) else pd.DataFrame() for days in HORIZONS])
 
 
 def regret(judged: pd.DataFrame, chosen: str, candidates: Sequence[str]) -> pd.DataFrame:
@@ -248,20 +255,27 @@ def _losses_by_date(record: pd.DataFrame, days: int) -> pd.DataFrame:
 
 def _as_blended_then(record: pd.DataFrame, rows: pd.DataFrame, days: int) -> Floats:
     """The blend of each date with weights chosen on the dates that had matured by it; equal shares before any had."""
-    losses = {horizon: _losses_by_date(record, horizon) for horizon in HORIZONS}
+    losses = [_losses_by_date(record, horizon) for horizon in HORIZONS]
+    place = HORIZONS.index(days)
     blended = np.zeros(len(rows))
     parts = rows[[f"{name}_{days}" for name in COMPONENTS]].to_numpy()
     for day in rows["as_of"].unique():
         here = (rows["as_of"] == day).to_numpy()
-        then = [table[table.index <= day - pd.Timedelta(days=horizon)] for horizon, table in losses.items()]
-        blended[here] = parts[here] @ np.array(_lightest(then))
+        pairs = zip(HORIZONS, losses, strict=True)
+        then = [table[table.index <= day - pd.Timedelta(days=horizon)] for horizon, table in pairs]
+        blended[here] = parts[here] @ np.array(_lightest(then)[place])
     return blended
 
 
-def _lightest(losses: Sequence[pd.DataFrame]) -> Weights:
-    """The set of weights with the lowest mean loss, summed over horizons; equal shares where there is no loss yet."""
-    known = [table.mean(axis=0).to_numpy() for table in losses if len(table)]
-    return _GRID[int(np.argmin(np.sum(known, axis=0)))] if known else (1 / 3, 1 / 3, 1 / 3)
+def _lightest(losses: Sequence[pd.DataFrame]) -> Weighting:
+    """Per horizon the set of weights with the lowest mean loss over dates."""
+    found: list[Weights] = []
+    for table in losses:
+        if len(table) >= MIN_DATES:
+            found.append(_GRID[int(np.argmin(table.mean(axis=0).to_numpy()))])
+        else:
+            found.append(found[-1] if found else (0.5, 0.5, 0.0))
+    return tuple(found)
 
 
 def _judged(name: str, rows: pd.DataFrame, margin: Floats) -> pd.DataFrame:

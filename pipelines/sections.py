@@ -142,12 +142,13 @@ class Lightgbm(Section):
     """The gradient-boosted trees, in LightGBM's own terms."""
 
     rounds: Count = 100
-    learning_rate: PositiveShare = 0.045
+    learning_rate: PositiveShare = 0.03
     num_leaves: Annotated[int, Field(ge=2, le=255)] = 8
     min_child_samples: Count = 40
     feature_fraction: PositiveShare = 0.5
     bagging_fraction: PositiveShare = 0.8
     lambda_l2: Annotated[float, Field(ge=0)] = 5.0
+    most_columns: Annotated[int, Field(ge=5)] = 100
     bags: Annotated[int, Field(ge=1, le=32)] = 8
     bag_share: PositiveShare = 0.667
     rows_per_bag: Annotated[int, Field(ge=1000)] = 60_000

@@ -24,7 +24,7 @@ from models.folds import CHAMPION
 from models.levels import DEFAULT_PROMISES
 from models.logistic import LOGISTIC, Logistic
 from models.record import Record, in_window, matured
-from models.selection import COMPONENTS, Selection
+from models.selection import Selection
 
 AS_OF = pd.Timestamp(CUTOFFS[-1])
 
@@ -55,7 +55,7 @@ def everything() -> ChurnModel:
     """The walk's champion with all three components and a correction in use."""
     return replace(
         walk().champion,
-        selection=replace(walk().champion.selection, weights=(0.5, 0.25, 0.25)),
+        selection=replace(walk().champion.selection, weights=((0.5, 0.25, 0.25),) * 4),
         calibrations=(Affine(0.1, 0.9, "platt"), Affine(-0.2, 1.0, "season"), Affine(), Affine()),
     )
 
@@ -153,7 +153,7 @@ def test_the_manifest_is_json_without_nan_and_says_what_the_model_is(artefact):
         raise AssertionError(f"{constant} is not JSON")
 
     manifest = json.loads((artefact / MANIFEST).read_text(), parse_constant=refuse)
-    assert manifest["selection"]["weights"] == [0.5, 0.25, 0.25]
+    assert manifest["selection"]["weights"] == [[0.5, 0.25, 0.25]] * 4
     assert manifest["calibrations"][0] == {"intercept": 0.1, "slope": 0.9, "kind": "platt"}
     assert [level["name"] for level in manifest["levels"]] == ["red", "orange", "yellow", "blue"]
     assert manifest["facts"]["trained_as_of"] == CUTOFFS[-1].isoformat()
@@ -272,11 +272,10 @@ def test_the_margin_is_the_calibrated_mean_of_the_components():
 
 @pytest.mark.parametrize("component", range(3))
 def test_a_component_alone_is_a_weight_of_one(component):
-    weights = tuple(float(i == component) for i in range(3))
+    weights = (tuple(float(i == component) for i in range(3)),) * 4
     model = replace(everything(), selection=replace(everything().selection, weights=weights))
     model = replace(model, calibrations=(Affine(),) * 4)
     np.testing.assert_allclose(model.margins(latest_cohort()), model.components(latest_cohort())[component], atol=1e-12)
-    assert model.weights_by_name() == dict(zip(COMPONENTS, weights, strict=True))
 
 
 def test_only_the_known_learners_make_a_champion():
@@ -292,7 +291,7 @@ def test_the_first_champion_has_no_record_and_says_so():
     fitted = {LIGHTGBM: Boosting(LIGHTGBM, few).fit(rows), LOGISTIC: Logistic(LOGISTIC).fit(rows)}
     model = assemble(fitted, Record().known_at(rows), rows, DEFAULT_PROMISES, Window(), 1.5)
     assert model.selection == Selection()
-    assert model.weights_by_name() == {"lightgbm": 0.0, "logistic": 0.0, "label_free": 1.0}
+    assert model.weights == ((0.0, 0.0, 1.0),) * 4
     assert model.level_spreads == pytest.approx([USUAL_LEVEL_SPREAD] * 4)
     assert model.calibrations == (Affine(),) * 4
     assert [level.threshold for level in model.levels.levels] == [p.precision for p in DEFAULT_PROMISES.values()]
@@ -355,9 +354,8 @@ def test_the_level_alone_gives_an_interval_of_1_645_standard_deviations_of_the_l
 
 
 def test_the_spread_of_the_bags_is_that_of_the_window_they_are_read_at():
-    model = replace(
-        everything(), selection=replace(everything().selection, weights=(1.0, 0.0, 0.0)), level_spreads=(0.0,) * 4
-    )
+    alone = replace(everything().selection, weights=((1.0, 0.0, 0.0),) * 4)
+    model = replace(everything(), selection=alone, level_spreads=(0.0,) * 4)
     model = replace(model, calibrations=(Affine(),) * 4)
     cohort = latest_cohort().assign(churn_window_days=90)
     margins = model.margins(cohort)

@@ -15,10 +15,11 @@ from models.classifiers import (
     Boosting,
     BoostingOptions,
     FittedBoosting,
-    level_offsets,
 )
 from models.label_free import column
-from models.logistic import KNOTS, Logistic, Ranks
+from models.logistic import Logistic
+from models.offsets import level_offsets
+from models.ranks import KNOTS, Ranks
 
 FEW_ROUNDS = BoostingOptions(rounds=20, learning_rate=0.1, min_child_samples=20, bags=2)
 BOOSTING = Boosting("boosting", FEW_ROUNDS, min_minority=20)

@@ -31,7 +31,7 @@ BLENDS = [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (0.5, 0.25, 0.25), 
 
 def champion(weights: tuple[float, float, float] = (0.5, 0.25, 0.25), calibrations=CALIBRATED) -> ChurnModel:
     walked = walk().champion
-    return replace(walked, selection=replace(walked.selection, weights=weights), calibrations=calibrations)
+    return replace(walked, selection=replace(walked.selection, weights=(weights,) * 4), calibrations=calibrations)
 
 
 @cache

@@ -20,7 +20,7 @@ from models.selection import (
     select,
 )
 
-EQUAL = (1 / 3, 1 / 3, 1 / 3)
+HALVES = ((0.5, 0.5, 0.0),) * 4
 
 
 def predicted(dates: int, noise: dict[str, float], *, level: float = 0.0, customers: int = 300) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def test_parts_that_err_independently_are_blended_on_enough_data():
     found = select(predicted(6, dict.fromkeys(COMPONENTS, 1.5), customers=600))
     assert found.in_use == "blend"
     assert found.weights not in ALONE.values()
-    assert sum(found.weights) == pytest.approx(1)
+    assert [sum(weights) for weights in found.weights] == pytest.approx([1] * 4)
 
 
 @pytest.mark.parametrize(("dates", "chosen"), [(0, False), (2, False), (3, True)])
@@ -135,12 +135,14 @@ def test_the_blend_of_a_date_takes_weights_that_had_matured_by_then():
 @pytest.mark.parametrize("level", [-2.0, 0.0, 2.0])
 @pytest.mark.parametrize("good", COMPONENTS)
 def test_the_component_with_the_right_shape_has_the_weight_although_its_level_is_off(good, level):
-    assert best_weights(predicted(4, only(good), level=level)) == tuple(float(name == good) for name in COMPONENTS)
+    assert (
+        best_weights(predicted(4, only(good), level=level)) == (tuple(float(name == good) for name in COMPONENTS),) * 4
+    )
 
 
-def test_without_a_matured_date_the_parts_weigh_the_same():
-    assert best_weights(pd.DataFrame()) == EQUAL
-    assert best_weights(predicted(3, only(LOGISTIC)).assign(observed_days=29)) == EQUAL
+def test_without_a_matured_date_the_learners_weigh_the_same():
+    assert best_weights(pd.DataFrame()) == HALVES
+    assert best_weights(predicted(3, only(LOGISTIC)).assign(observed_days=29)) == HALVES
 
 
 def test_dates_that_have_not_matured_do_not_count():
