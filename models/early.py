@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from scipy import special
 
 from features.snapshots import ELIGIBLE, drawn
-from models.classifiers import RHYTHM, level_offsets
-from models.contestants import Training
+from models.classifiers import RHYTHM
+from models.contestants import MOST_RANKED, Training
 from models.label_free import history
 from models.levels import EARLY, queue_of
-from models.logistic import MOST_ROWS, Ranks, _ridge
+from models.logistic import ridge
+from models.offsets import level_offsets
+from models.ranks import Ranks, places_by_date
 
 Floats = NDArray[np.float64]
 
@@ -114,17 +116,14 @@ class Early:
         rows = training.rows[queue_of(training.rows) == EARLY]
         y = self.target.label(rows, book, dropped_out)
         rows = rows[y.notna()]
-        rows = rows[drawn(rows["customer_id"], MOST_ROWS / max(len(rows), 1))]
+        rows = rows[drawn(rows["customer_id"], MOST_RANKED / max(len(rows), 1))]
         y = y.loc[rows.index]
         columns = change_columns(training.columns)
         if y.sum() < self.min_losses or rows["as_of"].nunique() < self.min_slices or here.empty or not columns:
             return None
-        X = np.zeros((len(rows), len(columns)))
-        for places in rows.groupby("as_of").indices.values():
-            date = rows.iloc[places]
-            X[places] = Ranks.of_cohort(date, columns).places(date)
+        X = places_by_date(rows, columns)
         level = level_offsets(pd.Series(0.0, index=rows.index), y, rows["as_of"])
-        line = _ridge(X, y.to_numpy(), level, self.strength)
+        line = ridge(X, y.to_numpy(), level, self.strength)
         whole = pd.Series(0, index=rows.index)
         intercept = level_offsets(pd.Series(X @ line, index=rows.index), y, whole)[0]
         return FittedEarly(Ranks.of_cohort(here, columns), tuple(map(float, line)), float(intercept))
@@ -159,7 +158,16 @@ class FittedEarly:
 
     def chances(self, frame: pd.DataFrame) -> Floats:
         """The same as a chance, shape (n,)."""
-        return special.expit(self.margins(frame))
+        return np.asarray(special.expit(self.margins(frame)), dtype="float64")
+
+    def places(self, frame: pd.DataFrame) -> Floats:
+        """The place of each row among those of its date who are not overdue, shape (n,): 1 the first to warn about.
+
+        0 for the overdue. The level of the chances moves with every training, their order within a date does not, so
+        dates are compared by it.
+        """
+        margin = pd.Series(self.margins(frame), index=frame.index).where(queue_of(frame) == EARLY)
+        return np.asarray(margin.groupby(frame["as_of"]).rank(pct=True).fillna(0.0), dtype="float64")
 
     def contributions(self, frame: pd.DataFrame) -> Floats:
         """What each column adds to the intercept, shape (n, columns): 0 where a value is unknown."""

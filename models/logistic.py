@@ -65,13 +65,21 @@ class Logistic:
             # What came of shorter horizons is known of fresher dates, and says nearly the same.
             tasks.append((X[known], y.to_numpy(), offset))
             places, outcomes, offsets = (np.concatenate(parts) for parts in zip(*tasks, strict=True))
-            lines.append(tuple(map(float, _ridge(places, outcomes, offsets, self.strength))))
+            lines.append(tuple(map(float, ridge(places, outcomes, offsets, self.strength))))
         cohort = training.book[training.book["cohort"] == ELIGIBLE]
         return FittedLogistic(rhythm, Ranks.of_cohort(cohort, training.columns), tuple(lines))
 
 
-def _ridge(X: Floats, y: Floats, offset: Floats, strength: float) -> Floats:
-    """Coefficients of the lowest penalised log loss; there is no intercept, the offset has it."""
+def ridge(X: Floats, y: Floats, offset: Floats, strength: float) -> Floats:
+    """Coefficients of the lowest penalised log loss; there is no intercept, the offset has it.
+
+    Parameters
+    ----------
+    X, y, offset
+        Shape (n, columns); outcomes, 0.0 or 1.0; log-odds to start from.
+    strength
+        Half the sum of squared coefficients over it is added to the summed log loss.
+    """
 
     def loss(b: Floats) -> tuple[float, Floats]:
         margin = offset + X @ b

@@ -20,7 +20,8 @@ from features.labels import no_order_within
 from models.btyd import BTYD
 from models.contestants import enough
 from models.label_free import LIMIT, YEAR, FittedLabelFree, Variant, column, log_odds
-from models.second_order import TEST_DATES, climb, known_before, latency_of, matured_dates, ridge, told
+from models.logistic import ridge
+from models.second_order import TEST_DATES, climb, known_before, latency_of, matured_dates, told
 
 Floats = NDArray[np.float64]
 
@@ -161,7 +162,7 @@ def learn_line(rows: pd.DataFrame, variant: Variant, signs: tuple[str, ...]) -> 
     # The intercept is a column of ones: it stays as it is.
     centre, spread = held.mean().fillna(0.0).to_numpy(copy=True), np.where(spread > 0, spread, 1.0)
     centre[0] = 0.0
-    coefficients = ridge(np.nan_to_num((X - centre) / spread), start, y.to_numpy(), PENALTY)
+    coefficients = ridge(np.nan_to_num((X - centre) / spread), y.to_numpy(), start, 1 / PENALTY)
     return Line(signs, *(tuple(map(float, values)) for values in (coefficients, centre, spread)))
 
 

@@ -36,6 +36,7 @@ from models.label_free import (
     log_odds_by_segment,
     segment_column,
 )
+from models.logistic import ridge
 from models.offsets import level_offsets
 
 Floats = NDArray[np.float64]
@@ -61,7 +62,6 @@ MOST_ROWS = 40_000
 MOST_CUSTOMERS = 4_000
 REPEATS = 300
 _MBG = tuple(variant for variant in VARIANTS if variant.dropout_at_zero)
-_NEWTON_STEPS = 25
 
 
 @dataclass(frozen=True)
@@ -265,19 +265,6 @@ def known_before(rows: pd.DataFrame, day: pd.Timestamp, latency_days: int) -> pd
     return past.assign(observed_days=observed, days_to_next_order=seen)
 
 
-def ridge(X: Floats, start: Floats, outcome: Floats, penalty: float) -> Floats:
-    """Coefficients of a logistic regression without intercept that starts from log-odds, by damped Newton steps."""
-    w = np.zeros(X.shape[1])
-    for _ in range(_NEWTON_STEPS):
-        p = special.expit(start + X @ w)
-        curvature = (X * (p * (1 - p))[:, None]).T @ X + penalty * np.eye(len(w))
-        step = np.clip(np.linalg.solve(curvature, X.T @ (outcome - p) - penalty * w), -1, 1)
-        w += step
-        if np.abs(step).max(initial=0.0) < 1e-8:
-            break
-    return w
-
-
 def learn_facts(
     rows: pd.DataFrame, singles: pd.DataFrame, start: Floats, horizons: tuple[int, ...] = HORIZONS
 ) -> Facts:
@@ -302,7 +289,7 @@ def learn_facts(
             lines.append((0.0,) * Z.shape[1])
             continue
         offsets = level_offsets(pd.Series(start[here, place]), outcome[here], known.loc[here, "as_of"])
-        found = ridge(Z[here], start[here, place] + offsets, outcome[here].to_numpy(), PENALTY)
+        found = ridge(Z[here], outcome[here].to_numpy(), start[here, place] + offsets, 1 / PENALTY)
         lines.append(tuple(map(float, found)))
     centre = pd.DataFrame(_matrix(singles, columns)).mean().fillna(0.0)
     return Facts(columns, tuple(map(float, centre)), tuple(map(float, spread)), tuple(lines))

@@ -80,8 +80,7 @@ def tune(
         import optuna
     except ImportError as absent:
         raise SettingsError("--tune needs Optuna: install kizashi[tune].") from absent
-    whole = with_rhythms(table, options, progress)
-    judged = _judged(whole, before, options)
+    judged = _judged(table, before, options, progress)
     losses: dict[int, list[float]] = {}
 
     def objective(trial: "optuna.Trial") -> float:
@@ -98,15 +97,21 @@ def tune(
         study.optimize(objective, n_trials=trials)
     finally:
         optuna.logging.set_verbosity(verbosity)
-    gains = np.array(losses[0]) - np.array(losses[study.best_trial.number])
-    gain, error = float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
+    gain, error = gained(losses[0], losses[study.best_trial.number])
     adopted = gain > error
     found = replace(options.boosting, **study.best_params) if adopted else options.boosting
     rows = [{**trial.params, "log_loss": trial.value} for trial in study.trials]
     return Tuned(found, adopted, gain, error, pd.DataFrame(rows))
 
 
-#: Bounds of the search, and whether it runs on a logarithmic scale.
+def gained(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
+    """How much lower the losses of some dates are than before: their mean difference and its standard error."""
+    gains = np.array(before) - np.array(after)
+    return float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
+
+
+#: Bounds of the search, wider where the settings that it begins with lie outside, and whether it runs on a logarithmic
+#: scale.
 _SPACE: dict[str, tuple[float, float, bool]] = {
     "rounds": (50, 250, True),
     "learning_rate": (0.02, 0.1, True),
@@ -119,39 +124,50 @@ _WHOLE = ("rounds", "num_leaves", "min_child_samples")
 
 
 def _tried(options: BoostingOptions, trial: Any) -> BoostingOptions:
-    found = {
-        name: trial.suggest_int(name, int(low), int(high), log=log)
-        if name in _WHOLE
-        else trial.suggest_float(name, low, high, log=log)
-        for name, (low, high, log) in _SPACE.items()
-    }
+    found: dict[str, Any] = {}
+    for name, (low, high, log) in _SPACE.items():
+        here = asdict(options)[name]
+        low, high = min(low, here), max(high, here)
+        # A logarithmic scale has no place for a penalty of 0.
+        log = log and low > 0
+        if name in _WHOLE:
+            found[name] = trial.suggest_int(name, int(low), int(high), log=log)
+        else:
+            found[name] = trial.suggest_float(name, low, high, log=log)
     return replace(options, **found)
 
 
 def _judged(
-    table: SnapshotTable, before: date, options: WalkOptions
+    table: SnapshotTable, before: date, options: WalkOptions, progress: Progress
 ) -> Sequence[tuple[Training, pd.DataFrame, pd.Series]]:
     """What was known at each judged date, its cohort, and what came of it."""
     last = pd.Timestamp(before) - pd.Timedelta(days=HORIZON + options.invoice_latency_days)
+    past = table.frame[table.frame["as_of"] <= last].reset_index(drop=True)
+    try:
+        table = with_rhythms(replace(table, frame=past), options, progress)
+    except TooLittleData as none:
+        raise _too_little(before, 0) from none
     frame = table.frame
-    dates = sorted(day for day in frame["as_of"].unique() if day <= last)[-DATES:]
     outcome = no_order_within(table.outcomes(before), HORIZON)
     parts = []
-    for day in dates:
-        training = training_at(table, day, options)
+    for day in sorted(frame["as_of"].unique())[-DATES:]:
+        training = replace(training_at(table, day, options), horizons=(HORIZON,))
         here = frame[(frame["as_of"] == day) & (frame["cohort"] == ELIGIBLE)]
         fitted = Boosting(LIGHTGBM, replace(options.boosting, rounds=1, bags=1)).fit(training)
         if fitted.bags[HORIZONS.index(HORIZON)]:
             parts.append((training, here, outcome.loc[here.index]))
     if len(parts) < 2:
-        raise TooLittleData(
-            f"--tune needs two dates with {HORIZON} known days before {before}; found {len(parts)}. "
-            "Leave it out: the defaults were chosen on other data."
-        )
+        raise _too_little(before, len(parts))
     return parts
 
 
+def _too_little(before: date, found: int) -> TooLittleData:
+    return TooLittleData(
+        f"--tune needs two dates with {HORIZON} known days before {before}, and enough that had matured at each to "
+        f"learn from; found {found}. Leave it out: the defaults were chosen on other data."
+    )
+
+
 def _loss(tried: BoostingOptions, training: Training, here: pd.DataFrame, outcome: pd.Series) -> float:
-    only = replace(training, horizons=(HORIZON,))
-    margin = Boosting(LIGHTGBM, tried).fit(only).margins(here)[:, HORIZONS.index(HORIZON)]
+    margin = Boosting(LIGHTGBM, tried).fit(training).margins(here)[:, HORIZONS.index(HORIZON)]
     return float(losses_at_own_level(margin[:, None], outcome.to_numpy())[0])

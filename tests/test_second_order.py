@@ -27,7 +27,6 @@ from models.second_order import (
     known_before,
     latency_of,
     learn_facts,
-    ridge,
     starts,
 )
 
@@ -167,13 +166,6 @@ def test_silence_is_the_product_of_silent_days_over_the_ages_to_come():
     hazard = Hazard(tuple(0.1 if low < 7 else 0.02 for low in AGES), {"bakers": (0.5,) * len(AGES)})
     frame = spells(days_since_first_order=[4.0, 4.0, 2_000.0], segment=["tailors", "bakers", None])
     assert expit(hazard.log_odds(frame, 10)) == pytest.approx([0.9**3 * 0.98**7, 0.5**10, 0.98**10])
-
-
-def test_ridge_is_where_the_penalised_likelihood_is_flat():
-    rng = np.random.default_rng(0)
-    X, start, y = rng.normal(size=(200, 3)), rng.normal(size=200), (rng.random(200) < 0.4).astype("float64")
-    w = ridge(X, start, y, 5.0)
-    assert X.T @ (y - expit(start + X @ w)) == pytest.approx(5.0 * w, abs=1e-6)
 
 
 def test_facts_move_customers_and_not_the_level():
