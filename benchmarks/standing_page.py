@@ -31,7 +31,7 @@ NAMES = {
     "logistic": "logistic regression",
     "lightgbm_one_slice": "LightGBM on the newest slice",
     "lightgbm": "LightGBM on all matured slices",
-    "blend": "mean of LightGBM and label-free",
+    "blend": "blend of LightGBM, logistic regression and label-free",
     CHAMPION: "**champion**",
     OWN_WINDOW: "champion, by the customer's own window",
     "random": "random",

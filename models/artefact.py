@@ -83,7 +83,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises
     ------
     ArtefactError
-        If it is missing, unreadable, of another format, incomplete, or knows nothing of a file with trees.
+        If it is missing, unreadable, of another format, incomplete, or knows nothing of a file with a model.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -97,10 +97,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     missing = sorted(SECTIONS - set(manifest))
     if missing:
         raise ArtefactError(f"{path}: sections are missing: {missing}. Train again or restore the folder.")
-    # Trees without a checksum would be left out without a word, and their horizon to the label-free model.
+    # A model without a checksum would be left out without a word, and its customers to the label-free one.
     counted = zip(HORIZONS, manifest["bags"], strict=True)
     named = {trees_file(days, bag) for days, count in counted for bag in range(count)}
-    there = {file.name for file in folder.glob("lightgbm_*.txt")}
+    there = {file.name for pattern in ("lightgbm_*.txt", OTHERS_FILE) for file in folder.glob(pattern)}
     unknown = sorted((named | there) - set(manifest["sha256"]))
     if unknown:
         raise ArtefactError(f"{path}: no checksum for {unknown}. Train again or restore the folder.")

@@ -58,7 +58,7 @@ class BoostingOptions:
     most_columns: int = 100
     bags: int = 8
     bag_share: float = 0.667
-    rows_per_bag: int = 60_000
+    rows_per_bag: int = 20_000
 
     def parameters(self, seed: int, threads: int) -> dict[str, Any]:
         """The parameters of a deterministic run."""

@@ -19,7 +19,7 @@ from models.ranks import places_by_date
 Floats = NDArray[np.float64]
 
 #: Snapshots whose places are told at most; beyond it customers are drawn.
-MOST_RANKED = 60_000
+MOST_RANKED = 30_000
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class WalkOptions:
     invoice_latency_days: int = 0
     warm_up: int = 8
     max_slices: int = 36
-    max_rows: int = 1_500_000
+    max_rows: int = 500_000
     seed: int = 0
     threads: int = 2
 

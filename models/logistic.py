@@ -119,7 +119,8 @@ class FittedLogistic:
         if all(line is None for line in self.lines):
             return start
         places = self.ranks.places(frame)
-        added = [np.zeros(len(frame)) if line is None else places @ np.array(line) for line in self.lines]
+        # BLAS sums a row in another order when it stands among others; a score must not change by its company.
+        added = [np.zeros(len(frame)) if line is None else (places * np.array(line)).sum(axis=1) for line in self.lines]
         return start + np.column_stack(added)
 
     def contributions(self, places: Floats, horizon: int) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from models import projects, second_order
-from models.horizons import probability_frame
+from models.horizons import PROBABILITIES, probability_frame
 from models.label_free import YEAR, FittedLabelFree
 from models.projects import FittedProjects
 from models.second_order import FittedSecondOrder
@@ -71,9 +71,13 @@ class OtherTracks:
         project = (frame["cohort"] == PROJECT).to_numpy()
         if project.any():
             margin = self.projects.margin(frame[project])
+            year = 1 / (1 + np.exp(-margin))
             scores.loc[project, "margin"] = margin
-            scores.loc[project, "churn_probability"] = 1 / (1 + np.exp(-margin))
+            scores.loc[project, "churn_probability"] = year
             scores.loc[project, "churn_window_days"] = YEAR
+            # Whoever does not order within a year does not order within less of it.
+            shorter = list(PROBABILITIES)
+            scores.loc[project, shorter] = np.maximum(scores.loc[project, shorter].to_numpy(), year[:, None])
         return scores
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,8 +86,9 @@ class OtherTracks:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "OtherTracks":
-        """The inverse of :meth:`to_dict`."""
-        return cls(FittedSecondOrder.from_dict(values["second_order"]), FittedProjects.from_dict(values["projects"]))
+        """The inverse of :meth:`to_dict`; ArtefactError where something is missing."""
+        new, project = (values.get(name, {}) for name in ("second_order", "projects"))
+        return cls(FittedSecondOrder.from_dict(new), FittedProjects.from_dict(project))
 
 
 def learn(rows: pd.DataFrame, book: pd.DataFrame, rhythm: FittedLabelFree, seed: int) -> OtherTracks:

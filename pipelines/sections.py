@@ -133,7 +133,7 @@ class Training(Section):
     slice_every_months: Annotated[int, Field(ge=1, le=12)] = 1
     max_slices: Count = 36
     test_cutoffs: Count = 6
-    max_rows: Annotated[int, Field(ge=1000)] = 1_500_000
+    max_rows: Annotated[int, Field(ge=1000)] = 500_000
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 2026
     threads: Count = 2
 
@@ -151,7 +151,7 @@ class Lightgbm(Section):
     most_columns: Annotated[int, Field(ge=5)] = 100
     bags: Annotated[int, Field(ge=1, le=32)] = 8
     bag_share: PositiveShare = 0.667
-    rows_per_bag: Annotated[int, Field(ge=1000)] = 60_000
+    rows_per_bag: Annotated[int, Field(ge=1000)] = 20_000
 
 
 class Level(Section):

@@ -29,9 +29,22 @@ threads = 1
 test_cutoffs = 2
 max_slices = 9
 [lightgbm]
-rounds = 30
+rounds = 5
+bags = 2
+most_columns = 20
 learning_rate = 0.1
 min_child_samples = 20
+"""
+#: As few of them as a training takes.
+SHORT = """\
+[training]
+threads = 1
+test_cutoffs = 1
+max_slices = 3
+[lightgbm]
+rounds = 5
+bags = 2
+most_columns = 20
 """
 
 
@@ -100,8 +113,9 @@ class Company:
         return (self.folder / f"{command}.txt").read_text(encoding="utf-8")
 
     def register_at(self, out: Path) -> Path:
-        """Put a copy of the register of models into another output folder, and return that."""
-        shutil.copytree(self.folder / "out" / "mlflow", out / "mlflow")
+        """Put a copy of the register of models and their walks into another output folder, and return that."""
+        for name in ("mlflow", "walks"):
+            shutil.copytree(self.folder / "out" / name, out / name)
         return out
 
     def taken_in(self, out: Path, as_of: date, data: Path | None = None) -> Intake:
@@ -132,7 +146,7 @@ class Company:
 
 def make(made: Company) -> None:
     """Write the data, train and backtest."""
-    write(simulate(120, 30, seed=5, end=date(2026, 10, 1)), made.data)
+    write(simulate(240, 30, seed=5, end=date(2026, 10, 1)), made.data)
     (made.data / "kizashi.toml").write_text(SETTINGS, encoding="utf-8")
     data = ["--data", "data", "--as-of", str(TRAINED)]
     span = ["--from", str(FIRST), "--to", str(TRAINED)]

@@ -13,7 +13,7 @@ from features.windows import FalseChurn, WindowChoice
 from models import card as module
 from models.card import CardFacts, card, escaped
 from models.certificate import Limits, certify
-from models.selection import LADDER, Selection, Step
+from models.selection import ALONE, LADDER, NAMES, Selection, Step
 
 SECTIONS = [
     "In short",
@@ -84,7 +84,7 @@ def facts():
         window=WindowChoice(2.0, True, 0.25, tried).to_dict(),
         horizon_days=90,
         standing=standing(days_since_last_order=0.716, champion=0.788),
-        selection=Selection("logistic", (0.0, 1.0, 0.0), 90, 5, steps).to_dict(),
+        selection=Selection("logistic", ALONE["logistic"], 90, 5, steps).to_dict(),
         regret=pd.DataFrame(
             [
                 {"contestant": "champion", "own_level_log_loss": 0.551, "roc_auc": 0.788, "regret": 0.0},
@@ -240,7 +240,7 @@ def test_every_table_has_as_many_cells_in_each_row_as_in_its_head(facts):
 
 def test_every_track_and_every_step_of_the_ladder_has_its_words():
     assert set(module.TRACKS) == set(ALL_TRACKS)
-    assert set(module.MODELS) == set(LADDER)
+    assert set(NAMES) == set(LADDER)
 
 
 def test_a_company_that_begins_has_a_card_too(facts):

@@ -10,16 +10,12 @@ from scipy.special import expit
 from worlds import COLUMNS, drawn_rows, matured_until, training
 
 from features.labels import HORIZONS
-from models.classifiers import (
-    RHYTHM,
-    Boosting,
-    BoostingOptions,
-    FittedBoosting,
-)
+from models.classifiers import RHYTHM, Boosting, BoostingOptions, FittedBoosting
+from models.contestants import Training
 from models.label_free import column
 from models.logistic import Logistic
 from models.offsets import level_offsets
-from models.ranks import KNOTS, Ranks
+from models.ranks import places_by_date
 
 FEW_ROUNDS = BoostingOptions(rounds=20, learning_rate=0.1, min_child_samples=20, bags=2)
 BOOSTING = Boosting("boosting", FEW_ROUNDS, min_minority=20)
@@ -32,30 +28,6 @@ DAY_0 = pd.Timestamp("2024-01-01")
 def texts(fitted: FittedBoosting) -> list[list[str]]:
     """The trees of each bag, without the settings that LightGBM writes behind them."""
     return [[booster.model_to_string().split("parameters:")[0] for booster in bag] for bag in fitted.bags]
-
-
-# --- the level of a date
-
-
-def test_the_offset_gives_each_date_its_own_share_of_silent_customers():
-    start = pd.Series([-1.0, 0.0, 1.0, 2.0, 0.0, 3.0, 3.0])
-    outcome = pd.Series([0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0])
-    as_of = pd.Series(pd.to_datetime(["2024-01-01"] * 4 + ["2024-02-01"] * 3))
-    offsets = level_offsets(start, outcome, as_of)
-    p = expit(start + offsets)
-    assert len(set(offsets[:4])) == len(set(offsets[4:])) == 1
-    assert p[:4].mean() == pytest.approx((1 + 0.5) / 5)
-    assert p[4:].mean() == pytest.approx((3 + 0.5) / 4)
-
-
-def test_the_offset_does_not_depend_on_the_order_of_rows_or_on_other_dates():
-    rows = drawn_rows()
-    start, outcome = rows[column(RHYTHM.candidates[0], 90)], (rows["days_to_next_order"] >= 90).astype("float64")
-    offsets = pd.Series(level_offsets(start, outcome, rows["as_of"]), index=rows.index)
-    mixed = rows.index[np.random.default_rng(0).permutation(len(rows))]
-    np.testing.assert_allclose(level_offsets(start[mixed], outcome[mixed], rows["as_of"][mixed]), offsets[mixed])
-    first = rows.index[rows["as_of"] == DAY_0]
-    assert (level_offsets(start[first], outcome[first], rows["as_of"][first]) == offsets[first]).all()
 
 
 # --- when there is too little to learn from
@@ -96,22 +68,46 @@ def test_nobody_to_score_gives_no_margins():
 # --- what is learnt from
 
 
-def test_what_had_not_matured_changes_no_learner():
-    cutoff = DAY_0 + pd.Timedelta(days=150)
-    rows = matured_until(drawn_rows(dates=5), cutoff)
-    newest = rows["as_of"] > cutoff - pd.Timedelta(days=90)
-    assert newest.sum() == 2 * 120
+def changed_since(rows: pd.DataFrame, since: pd.Timestamp) -> tuple[Training, Training]:
+    """The rows as given, and with other outcomes and other label-free log-odds from a date on; one book for both."""
+    newest = rows["as_of"] >= since
     noise = np.random.default_rng(2).permutation(int(newest.sum()))
     other = rows.copy()
     for name in ("days_to_next_order", *(column(variant, 90) for variant in RHYTHM.candidates)):
         other.loc[newest, name] = rows.loc[newest, name].to_numpy()[noise]
-    book = training(rows).book
-    one, two = (replace(training(frame), book=book) for frame in (rows, other))
-    assert not one.rows.equals(two.rows)
-    assert texts(BOOSTING.fit(one))[2:] == texts(BOOSTING.fit(two))[2:]
-    assert texts(BOOSTING.fit(one))[0] != texts(BOOSTING.fit(two))[0]
-    assert LOGISTIC.fit(one).lines[2:] == LOGISTIC.fit(two).lines[2:]
-    assert LOGISTIC.fit(one).lines[0] != LOGISTIC.fit(two).lines[0]
+    assert not rows.equals(other)
+    one, two = (replace(training(frame), book=training(rows).book) for frame in (rows, other))
+    return one, two
+
+
+def test_a_date_whose_shortest_horizon_has_not_passed_changes_no_learner():
+    rows = matured_until(drawn_rows(dates=5), DAY_0 + pd.Timedelta(days=149))
+    one, two = changed_since(rows, DAY_0 + pd.Timedelta(days=120))
+    assert texts(BOOSTING.fit(one)) == texts(BOOSTING.fit(two))
+    assert LOGISTIC.fit(one).lines == LOGISTIC.fit(two).lines
+
+
+def test_trees_of_a_horizon_learn_from_the_dates_that_have_matured_at_it():
+    rows = matured_until(drawn_rows(dates=5), DAY_0 + pd.Timedelta(days=150))
+    one, two = changed_since(rows, DAY_0 + pd.Timedelta(days=90))
+    before, after = (texts(BOOSTING.fit(given)) for given in (one, two))
+    assert before[2:] == after[2:]
+    assert before[0] != after[0]
+
+
+def test_a_longer_horizon_of_the_regression_learns_from_shorter_ones_and_none_from_longer_ones():
+    # An order between 60 and 90 days says nothing of 30 and 60 days; one within 30 says something of 90 as well.
+    rows = drawn_rows()
+    late = (rows["days_to_next_order"] >= 60) & (rows["days_to_next_order"] < 90)
+    soon = rows["days_to_next_order"] < 30
+    usual, longer, shorter = (
+        LOGISTIC.fit(training(rows.assign(days_to_next_order=rows["days_to_next_order"].mask(here, to)))).lines
+        for here, to in ((late, 75.0), (late, 95.0), (soon & (rows.index % 2 == 0), 45.0))
+    )
+    assert longer[:2] == usual[:2]
+    assert longer[2] != usual[2]
+    assert longer[3] != usual[3]
+    assert all(shorter[i] != usual[i] for i in range(4))
 
 
 def test_boosting_learns_from_every_matured_date_and_its_twin_from_the_newest_one():
@@ -170,26 +166,6 @@ def test_what_the_columns_add_to_the_label_free_log_odds_is_the_regression():
         assert (parts[rows.index % 3 == 0, COLUMNS.index("gap_cv_ever")] == 0).all()
 
 
-# --- places among the customers of a date
-
-
-def test_a_place_is_told_by_the_customers_below_and_above_with_ties_in_their_middle():
-    ranks = Ranks.of_cohort(pd.DataFrame({"revenue_90d": [1.0, 2.0, 2.0, 5.0, np.nan]}), ("revenue_90d",))
-    places = ranks.places(pd.DataFrame({"revenue_90d": [0.0, 1.0, 2.0, 3.0, 9.0, np.nan]})).ravel()
-    below, above = np.array([0, 0, 1, 3, 4]), np.array([0, 1, 3, 3, 4])
-    assert places[:5] == pytest.approx(np.sqrt(12) * ((below + above) / 8 - 0.5))
-    assert places[5] == 0
-
-
-def test_places_of_many_customers_are_told_among_a_few_of_them_and_spread_by_one():
-    values = pd.DataFrame({"revenue_90d": np.random.default_rng(0).gamma(1.0, 9.0, 5000)})
-    ranks = Ranks.of_cohort(values, ("revenue_90d",))
-    assert len(ranks.knots[0]) == KNOTS
-    exact = np.sqrt(12) * ((values["revenue_90d"].rank() - 0.5) / 5000 - 0.5)
-    np.testing.assert_allclose(ranks.places(values)[:, 0], exact, atol=np.sqrt(12) / KNOTS)
-    assert ranks.places(values).std() == pytest.approx(1, abs=0.02)
-
-
 def test_a_column_that_nobody_has_yet_counts_for_nothing_and_comes_back_from_plain_values():
     rows = drawn_rows().assign(gap_cv_ever=np.nan)
     fitted = LOGISTIC.fit(training(rows))
@@ -198,19 +174,20 @@ def test_a_column_that_nobody_has_yet_counts_for_nothing_and_comes_back_from_pla
     assert again == fitted
 
 
-def test_the_regression_is_the_one_with_the_lowest_penalised_loss():
+def test_the_regression_is_the_one_with_the_lowest_penalised_loss_over_its_own_and_all_shorter_horizons():
     rows = drawn_rows()
     fitted = LOGISTIC.fit(training(rows))
-    start = rows[column(fitted.rhythm.variant, 90)]
-    y = (rows["days_to_next_order"] >= 90).astype("float64")
-    offset = start.to_numpy() + level_offsets(start, y, rows["as_of"])
-    places = np.zeros((len(rows), len(COLUMNS)))
-    for here in rows.groupby("as_of").indices.values():
-        places[here] = Ranks.of_cohort(rows.iloc[here], COLUMNS).places(rows.iloc[here])
-    b = np.array(fitted.lines[2])
-    slope = places.T @ (expit(offset + places @ b) - y.to_numpy()) + b / LOGISTIC.strength
-    np.testing.assert_allclose(slope, 0, atol=0.02)
-    assert np.abs(b).max() > 0.05
+    places = places_by_date(rows, COLUMNS)
+    for last in range(4):
+        b = np.array(fitted.lines[last])
+        slope = b / LOGISTIC.strength
+        for days in HORIZONS[: last + 1]:
+            start = rows[column(fitted.rhythm.variant, days)]
+            y = (rows["days_to_next_order"] >= days).astype("float64")
+            offset = start.to_numpy() + level_offsets(start, y, rows["as_of"])
+            slope = slope + places.T @ (expit(offset + places @ b) - y.to_numpy())
+        np.testing.assert_allclose(slope, 0, atol=0.05)
+        assert np.abs(b).max() > 0.05
 
 
 def test_what_everybody_of_a_date_has_more_of_changes_no_place():
@@ -247,6 +224,24 @@ def test_with_many_rows_each_bag_draws_fewer_customers():
     assert options.share_of(1500) == 0.5
     assert options.share_of(10_000) == 0.1
     assert options.share_of(0) == 0.5
+
+
+def test_what_the_regression_adds_to_a_customer_does_not_depend_on_its_company():
+    rows = drawn_rows()
+    fitted = LOGISTIC.fit(training(rows))
+    whole = fitted.margins(rows)
+    for count in (1, 2, 3, 7, 50):
+        some = np.random.default_rng(count).choice(len(rows), count, replace=False)
+        assert (fitted.margins(rows.iloc[some]) == whole[some]).all()
+
+
+def test_trees_are_given_the_strongest_columns_alone():
+    few = replace(BOOSTING, options=replace(FEW_ROUNDS, most_columns=3))
+    fitted = few.fit(training(drawn_rows(dates=6)))
+    assert len(fitted.columns) == 3
+    assert "revenue_90d" in fitted.columns
+    assert fitted.columns == tuple(name for name in COLUMNS if name in fitted.columns)
+    assert fitted.contributions(drawn_rows(), 1).shape == (480, 4)
 
 
 def test_the_mean_of_the_bag_is_what_counts():

@@ -17,11 +17,11 @@ from features import registry
 from features.simulate import simulate
 from features.snapshots import ELIGIBLE, Cohort, SnapshotTable, Window, monthly, take
 from models import label_free, second_order
-from models.health import MARKS
-from models.rules import RULES, Rule
 from models.classifiers import BoostingOptions
 from models.contestants import Training
 from models.folds import Walk, WalkOptions, walk_forward
+from models.health import MARKS
+from models.rules import RULES, Rule
 
 #: A quarter apart: the oldest two have wholly matured at the last one, so that its levels have a record.
 CUTOFFS = (date(2024, 4, 1), date(2024, 7, 1), date(2024, 10, 1), date(2025, 1, 1))
