@@ -15,13 +15,16 @@ import pandas as pd
 from features.errors import SettingsError
 from features.snapshots import ELIGIBLE, SnapshotTable, monthly, take
 from models import label_free
-from models.churn_model import ChurnModel, Record, assemble, feature_names
-from models.classifiers import LIGHTGBM, LOGISTIC, Boosting, Logistic
+from models.churn_model import ChurnModel, assemble, feature_names
+from models.classifiers import LIGHTGBM, Boosting
+from models.columns import informative
 from models.contestants import Fitted, Training
 from models.folds import CHAMPION, KEYS, WalkOptions
 from models.horizons import probability_frame
 from models.label_free import VARIANTS, column
 from models.levels import OVERDUE, queue_of
+from models.logistic import LOGISTIC, Logistic
+from models.record import Record
 from models.rules import RULES
 from pipelines.intake import Intake, Request, take_in
 
@@ -128,9 +131,11 @@ def base_rows(table: SnapshotTable, cutoffs: Sequence[date], observed_until: dat
     outcome = table.outcomes(observed_until)[["days_to_next_order", "observed_days"]]
     rows = table.frame.join(outcome)
     rows = rows[rows["as_of"].isin(pd.to_datetime(list(cutoffs))) & (rows["cohort"] == ELIGIBLE)]
-    rows = rows.reset_index(drop=True).assign(overdue=lambda held: queue_of(held) == OVERDUE)
-    scores = {rule.name: rule.score(rows) for rule in RULES}
-    return rows[[*KEYS, *FACTS]].assign(**scores)
+    rows = rows.reset_index(drop=True)
+    facts = {"overdue": queue_of(rows) == OVERDUE} | {rule.name: rule.score(rows) for rule in RULES}
+    return rows[[*KEYS, *(name for name in FACTS if name not in facts)]].assign(**facts)[
+        [*KEYS, *FACTS, *(rule.name for rule in RULES)]
+    ]
 
 
 def predictions(table: SnapshotTable, dates: Dates, options: WalkOptions) -> pd.DataFrame:
@@ -147,6 +152,7 @@ def predictions(table: SnapshotTable, dates: Dates, options: WalkOptions) -> pd.
         One row per (contestant, customer, cutoff): the keys, ``churn_probability`` and ``p_no_order_*``.
     """
     frame, record = table.frame, Record()
+    window = (options.window, options.window.multiples[0])
     models: Mapping[str, Fitted | ChurnModel] = {}
     parts = []
     for day in sorted({*dates.trainings, *dates.cutoffs}):
@@ -156,7 +162,7 @@ def predictions(table: SnapshotTable, dates: Dates, options: WalkOptions) -> pd.
             training = _training(table, day, dates.learnt, here, options)
             learners = (Boosting(LIGHTGBM, options.boosting), Logistic(LOGISTIC))
             fitted = {learner.name: learner.fit(training) for learner in learners}
-            champion = assemble(fitted, record.known_at(training), training, options.promises)
+            champion = assemble(fitted, record.known_at(training), training, options.promises, *window)
             record = record.with_predictions(eligible, champion.components(eligible), champion.margins(eligible))
             models = {CHAMPION: champion, LIGHTGBM: fitted[LIGHTGBM]}
         if day in dates.cutoffs:
@@ -175,9 +181,9 @@ def _training(
     earlier = pd.to_datetime([one for one in learnt if one < day])
     past = frame["as_of"].isin(earlier) & (frame["cohort"] == ELIGIBLE)
     eligible = here[here["cohort"] == ELIGIBLE]
-    columns = tuple(name for name in feature_names() if name in eligible and eligible[name].notna().any())
-    book = here[here["order_days_ever"] >= 1]
-    return Training(frame[past].join(outcome[past]), book, columns, options.seed, options.threads)
+    known = tuple(name for name in feature_names() if name in eligible and eligible[name].notna().any())
+    book, rows = here[here["order_days_ever"] >= 1], frame[past].join(outcome[past])
+    return Training(rows, book, informative(rows, known, options.seed), options.seed, options.threads)
 
 
 def with_rhythms(table: SnapshotTable, held: pd.DataFrame) -> SnapshotTable:

@@ -11,7 +11,9 @@
     |-- FeatureError              a declared feature that cannot be computed
     |-- EngineError               a cluster that cannot go on (in features/engines.py)
     |-- ArtefactError             a model that is missing, altered or of another version
-    |-- InvalidPredictions        predictions that cannot be evaluated (in models/evaluation.py)
+    |-- InvalidPredictions        predictions that cannot be evaluated (in models/figures.py)
+    |-- DataRefused               data that are not as the champion's were (in pipelines/data_gate.py)
+    |-- PromotionRefused          a model that did not pass the gate (in pipelines/promotion.py)
     `-- StoreError                results that contradict what is already published
 
 The command line prints the message without a traceback and exits with 2.

@@ -112,7 +112,9 @@ def with_peers(
             query = f"SELECT *, {added} FROM ({query})"
         listed = ", ".join(one.name for one in shown)
         found = _run(con, f"SELECT {listed} FROM ({query}) ORDER BY row")
-    return pd.concat([frame, found.astype("float64").set_index(frame.index)], axis=1)
+    # One block instead of one per column: pandas calls a frame of many blocks fragmented at the next new column.
+    held = pd.DataFrame(found.to_numpy(dtype="float64"), index=frame.index, columns=found.columns)
+    return pd.concat([frame, held], axis=1)
 
 
 def _run(con: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:

@@ -56,7 +56,7 @@ margin_share = 0.3
 
 prepare_environment(OUT)
 if "KIZASHI_NOTEBOOK_DATA" not in os.environ and not (Path(DATA) / "kizashi.toml").exists():
-    write(simulate(250, 30, seed=5, end=date(2026, 10, 1), without=ABSENT, dirty=0.008), Path(DATA))
+    write(simulate(300, 30, seed=2, end=date(2026, 10, 1), without=ABSENT, dirty=0.008), Path(DATA))
     (Path(DATA) / "kizashi.toml").write_text(QUICK, encoding="utf-8")
 intake = take_in(Request(DATA, OUT, layout=LAYOUT))
 TODAY = intake.as_of

@@ -56,7 +56,7 @@ margin_share = 0.3
 
 prepare_environment(OUT)
 if "KIZASHI_NOTEBOOK_DATA" not in os.environ and not (Path(DATA) / "kizashi.toml").exists():
-    write(simulate(250, 30, seed=5, end=date(2026, 10, 1), without=ABSENT, dirty=0.008), Path(DATA))
+    write(simulate(300, 30, seed=2, end=date(2026, 10, 1), without=ABSENT, dirty=0.008), Path(DATA))
     (Path(DATA) / "kizashi.toml").write_text(QUICK, encoding="utf-8")
 intake = take_in(Request(DATA, OUT, layout=LAYOUT))
 TODAY = intake.as_of
@@ -84,11 +84,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from features.labels import HORIZONS
 from features.snapshots import ELIGIBLE, Cohort, Window, take
-from models.reasons import concept_of, contributions
+from models.reasons import concept_of, contributions, peer_values, reasons
 from pipelines.score import champion_of, score_day
-from pipelines.scoring import with_columns
-from pipelines.story import explain, probabilities
+from pipelines.scoring import sentence, with_columns
 from pipelines.train import Asked, train
 
 if not (OUT / "mlflow").exists():
@@ -118,6 +118,13 @@ listed = listed.sort_values(["loudness", "expected_loss"], ascending=[True, Fals
 columns = ["customer_id", "level", "churn_probability", "churn_low", "churn_high", "completeness", "expected_loss"]
 print(listed[[*columns, "shown"]].head(10).round(3).to_string(index=False))
 
+# %% [markdown]
+# ## Whom to look at
+#
+# The daily run again, for four weeks before: of those who are red or orange today, the newest warnings come first.
+# Any other customer of the list will do: set `CUSTOMER`.
+
+# %%
 BEFORE = TODAY - timedelta(days=28)
 table = take(
     intake.events,
@@ -128,8 +135,13 @@ table = take(
 )
 snapshots = with_columns(table.frame, model)
 eligible = snapshots[snapshots["cohort"] == ELIGIBLE]
-twice = eligible["customer_id"].value_counts() == 2
-CUSTOMER = next(name for name in listed["customer_id"] if twice[name])  # or any other of the list
+then = eligible[eligible["as_of"] == pd.Timestamp(BEFORE)]
+stood = then[["customer_id"]].join(model.score(then)[["margin", "level"]])
+listed = listed.merge(stood, on="customer_id", suffixes=("", "_before"))
+warned = listed[listed["level"].isin(["red", "orange"])]
+new = warned[~warned["level_before"].isin(["red", "orange"])]
+print(f"{len(warned)} customers are red or orange, {len(new)} of them were not four weeks before")
+CUSTOMER = pd.concat([new, warned, listed])["customer_id"].iloc[0]
 print(f"Chosen: {CUSTOMER}")
 
 # %% [markdown]
@@ -140,35 +152,41 @@ print(f"Chosen: {CUSTOMER}")
 # each taught by other customers, and over the levels of past seasons. The grade says what the model had to go by.
 
 # %%
-story = explain(intake, CUSTOMER)
-score = story.score
+score = scores.set_index("customer_id").loc[CUSTOMER]
+place = 1 + (scores["churn_probability"] > score["churn_probability"]).sum()
 print(
     f"{CUSTOMER}, {score['level']}: {score['churn_probability']:.0%} (90 % interval {score['churn_low']:.0%} to "
-    f"{score['churn_high']:.0%}) that no order comes within {score['churn_window_days']:.0f} days. Place {story.place} "
-    f"of {story.cohort_size}; data grade {score['completeness']}; expected loss {score['expected_loss']:,.0f}."
+    f"{score['churn_high']:.0%}) that no order comes within {score['churn_window_days']:.0f} days. Place {place} of "
+    f"{len(scores)}; data grade {score['completeness']}; expected loss {score['expected_loss']:,.0f}."
 )
-assert score["churn_probability"] == day.scores.set_index("customer_id").loc[CUSTOMER, "churn_probability"]
 
 # %% [markdown]
 # ## The reasons add up
 #
 # In log-odds, a base (a usual customer with this window) plus one share per concept is the margin, and the logistic
 # function of the margin is the probability. Nothing is left over, so that a reason cannot be made up. Features that say
-# nearly the same share a concept: else their weight would be spread over many small reasons.
+# nearly the same share a concept: else their weight would be spread over many small reasons. `kizashi explain` tells the
+# same of any customer.
 
 # %%
-told = story.reasons
-for reason in told.head(6).to_dict("records"):
-    print(f"{reason['contribution']:+.3f} ({reason['contribution_points']:+.1%}) {reason['text']}")
+now = pd.Timestamp(TODAY)
+today = eligible[eligible["as_of"] == now]
+mine = today[today["customer_id"] == CUSTOMER]
+told = reasons(model, mine, count=10, peers=peer_values(today))
+facts = mine.drop(columns=["customer_id", "as_of", "cohort"]).iloc[0].to_dict()
+for reason in told.to_dict("records"):
+    words = sentence(reason, facts, TODAY, intake.settings.project.currency)
+    print(f"{reason['contribution']:+.3f} ({reason['contribution_points']:+.1%}) {words}")
 total = score["base_margin"] + told["contribution"].sum()
 print(
-    f"base {score['base_margin']:+.3f} {told['contribution'].sum():+.3f} of {len(told)} concepts = {total:+.3f} = the "
-    f"margin {score['margin']:+.3f}; as a probability {expit(total):.4f} = {score['churn_probability']:.4f}"
+    f"base {score['base_margin']:+.3f} and reasons {told['contribution'].sum():+.3f} make {total:+.3f}, the margin is "
+    f"{score['margin']:+.3f}; as a probability {expit(total):.4f}, given {score['churn_probability']:.4f}"
 )
-assert np.isclose(total, score["margin"]) and np.isclose(expit(total), score["churn_probability"])
+assert np.isclose(total, score["margin"])
+assert np.isclose(expit(total), score["churn_probability"])
+assert np.isclose(expit(score["base_margin"]) + told["contribution_points"].sum(), score["churn_probability"])
 
-strong, rest = told.head(10), told["contribution"].iloc[10:].sum()
-steps = pd.Series([*strong["contribution"], rest], index=[*strong["concept"], "all others"])
+steps = told.set_index("concept")["contribution"]
 start = score["base_margin"] + steps.cumsum() - steps
 figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
 axes.barh(steps.index, steps, left=start, color=np.where(steps > 0, "0.2", "0.7"))
@@ -186,7 +204,7 @@ show(figure, "reasons")
 # between them. The grey line is the median of everybody who can be warned about.
 
 # %%
-curve = probabilities(story)
+curve = {days: score[f"p_no_order_{days}"] for days in HORIZONS}
 usual = [scores[f"p_no_order_{days}"].median() for days in curve]
 assert (np.diff(list(curve.values())) <= 0).all()
 figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
@@ -206,16 +224,15 @@ show(figure, "curve")
 # own window ends that begins today.
 
 # %%
-now = pd.Timestamp(TODAY)
 orders = table.order_days
 known = (orders["visible_from"] <= now) & (now < orders["visible_until"]) & (orders["day"] < now)
-mine = orders[known & orders["is_order"] & (orders["customer_id"] == CUSTOMER)]
-assert list(mine["day"].sort_values(ascending=False).head(len(story.orders))) == list(story.orders["day"])
+history = orders[known & orders["is_order"] & (orders["customer_id"] == CUSTOMER)]
 figure, axes = plt.subplots(figsize=(8, 3.5), layout="constrained")
-axes.vlines(mine["day"], 0, mine["amount"], color="black", linewidth=1)
-axes.axvspan(mine["day"].max(), now, color="0.9")
+axes.vlines(history["day"], 0, history["amount"], color="black", linewidth=1)
+axes.axvspan(history["day"].max(), now, color="0.9")
 axes.axvline(now + pd.Timedelta(days=score["churn_window_days"]), color="black", linestyle="--")
-axes.set(ylabel="net amount of the day", title=f"{len(mine)} order days, silent for {(now - mine['day'].max()).days}")
+silent = (now - history["day"].max()).days
+axes.set(ylabel="net amount of the day", title=f"{len(history)} order days, silent for {silent} days")
 show(figure, "history")
 
 # %% [markdown]
@@ -226,9 +243,8 @@ show(figure, "history")
 # against what the model has learnt, and the customer's own past is often the better measure.
 
 # %%
-today = eligible[eligible["as_of"] == now].set_index("customer_id")
-places = today.rank(pct=True, numeric_only=True).loc[CUSTOMER]
-beside = strong.assign(below=[places.get(name, np.nan) for name in strong["feature"]])
+places = today.rank(pct=True, numeric_only=True).loc[mine.index[0]]
+beside = told.assign(below=[places.get(name, np.nan) for name in told["feature"]])
 print(beside[["concept", "feature", "value", "usual_value", "peer_value", "below"]].round(2).to_string(index=False))
 placed = beside.dropna(subset="below").drop_duplicates("feature")
 figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")

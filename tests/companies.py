@@ -39,6 +39,7 @@ min_child_samples = 20
 SHORT = """\
 [training]
 threads = 1
+slice_every_months = 3
 test_cutoffs = 1
 max_slices = 3
 [lightgbm]
@@ -171,11 +172,11 @@ STAYING = tuple(f"T{number:02d}" for number in range(24))
 def regulars(until: date) -> pd.DataFrame:
     """Order lines of the written company before `until`, one line an order, all the same but for the customer."""
     rows = []
-    for customer in (*STOPPED, *STAYING):
+    for place, customer in enumerate((*STOPPED, *STAYING)):
         last = min(STOPPED.get(customer, until), until - timedelta(days=1))
         for number in range((last - BEGIN).days // EVERY_DAYS + 1):
             day = BEGIN + timedelta(days=EVERY_DAYS * number)
-            rows.append((customer, f"{customer}-{number}", pd.Timestamp(day), 100.0 + len(rows) % 7))
+            rows.append((customer, f"{customer}-{number}", pd.Timestamp(day), 100.0 + (place + number) % 7))
     return pd.DataFrame(rows, columns=["customer_id", "order_id", "ordered_at", "amount"])
 
 

@@ -23,7 +23,7 @@ from models.classifiers import LIGHTGBM, Boosting, BoostingOptions
 from models.folds import CHAMPION
 from models.levels import DEFAULT_PROMISES
 from models.logistic import LOGISTIC, Logistic
-from models.record import Record, in_window, matured
+from models.record import Record
 from models.selection import Selection
 
 AS_OF = pd.Timestamp(CUTOFFS[-1])
@@ -301,32 +301,6 @@ def test_the_first_champion_has_no_record_and_says_so():
         "record_dates": 0,
     }
     assert model.reference == pytest.approx(model.rhythm.margins(rows.book).mean(axis=0))
-
-
-# --- the record
-
-
-def test_the_record_holds_each_prediction_beside_what_was_known_of_it_at_the_cutoff():
-    rows = drawn_rows(dates=2, customers=40)
-    dates = sorted(rows["as_of"].unique())
-    record = Record()
-    for as_of in dates:
-        here = rows[rows["as_of"] == as_of]
-        components = np.arange(3 * len(here) * 4, dtype="float64").reshape(3, len(here), 4)
-        record = record.with_predictions(here, components, -np.tile([0.0, 1, 2, 3], (len(here), 1)))
-    known = record.known_at(training(rows[rows["as_of"] == dates[0]]))
-    assert len(known) == 40
-    assert set(known["as_of"]) == {dates[0]}
-    assert (known["days_to_next_order"].to_numpy() == rows.head(40)["days_to_next_order"].to_numpy()).all()
-    assert known.loc[0, ["lightgbm_30", "lightgbm_180", "logistic_30", "label_free_60"]].tolist() == [0, 3, 160, 321]
-    assert known.loc[0, ["champion_30", "champion_180"]].tolist() == [0, -3]
-    read = in_window(known, Window(min_days=30), 1.0)
-    assert (read["churn_window_days"] == known["long_gap_days"].clip(30, 180).round()).all()
-    assert read["probability"].between(1 / (1 + np.exp(3)), 0.5).all()
-    weighed = matured(known, (0.5, 0.5, 0.0), 180)
-    assert weighed["margin"].iloc[0] == (3 + 163) / 2
-    assert weighed["label_free"].iloc[0] == 323
-    assert Record().known_at(training(rows)).empty
 
 
 # --- how sure it is

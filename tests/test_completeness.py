@@ -8,7 +8,7 @@ import pytest
 
 from features.registry import REGISTRY
 from features.relations import RELATIONS
-from models.completeness import BESIDE, GRADES, LACKING, LATELY, completeness, grades_table
+from models.completeness import BESIDE, GRADES, LACKING, LATELY, completeness, grades_table, stale_tables
 
 ORDERS = {"transactions": ("customer_id", "order_id", "ordered_at", "amount")}
 WIDE = ORDERS | {"interactions": ("channel",), "services": ("kind",), "finances": ("due_at", "paid_at")}
@@ -113,6 +113,55 @@ def test_each_date_is_told_for_itself():
     rows = pd.DataFrame([snapshot(9, 365, order_days_90d=0.0), snapshot(9, 365, order_days_90d=1.0)])
     dates = pd.to_datetime(["2024-05-01", "2024-06-01"])
     assert completeness(rows.assign(as_of=dates), ORDERS)["grade"].tolist() == ["D", "B"]
+
+
+# --- customers by parts
+
+
+def test_a_table_is_stale_where_nobody_of_the_date_had_a_row_lately():
+    frame = pd.DataFrame({"order_days_90d": [0.0, 0.0, np.nan], "interactions_90d": [0.0, 2.0, np.nan]})
+    assert stale_tables(frame) == {"transactions"}
+    assert stale_tables(frame.head(1)) == {"transactions", "interactions"}
+    assert stale_tables(frame.assign(order_days_90d=1.0)) == frozenset()
+    # Without the column nobody can tell.
+    assert stale_tables(frame[["interactions_90d"]].head(1)) == {"interactions"}
+    assert stale_tables(frame[[]]) == frozenset()
+
+
+def test_parts_of_a_date_are_graded_as_the_whole_of_it():
+    quiet, busy = {"order_days_90d": 0.0, "interactions_90d": 0.0}, {"order_days_90d": 2.0, "interactions_90d": 1.0}
+    rows = [
+        snapshot(60, 2_000, "interactions", "finances", **quiet),
+        snapshot(9, 365, "interactions", **quiet),
+        snapshot(5, 200, "interactions", "services", **busy),
+    ]
+    whole = graded(rows)
+    frame = pd.DataFrame(rows, dtype="float64").assign(as_of=pd.Timestamp("2024-05-01"))
+    stale = stale_tables(frame)
+    parts = pd.concat([completeness(frame.iloc[[place]], WIDE, stale) for place in range(3)])
+    pd.testing.assert_frame_equal(parts, whole)
+    # By itself the first part would look as if nothing were delivered any more.
+    assert completeness(frame.head(1), WIDE)["grade"].tolist() == ["D"]
+    assert whole["grade"].iloc[0] == "A"
+
+
+@pytest.mark.parametrize(
+    ("stale", "grade_", "said"),
+    [
+        (frozenset(), "A", ()),
+        ({"transactions"}, "C", ("stale_orders",)),
+        ({"interactions"}, "B", ("stale_interactions",)),
+        ({"transactions", "interactions"}, "D", ("stale_orders", "stale_interactions")),
+    ],
+)
+def test_what_is_said_to_be_stale_counts_and_not_what_the_part_shows(stale, grade_, said):
+    frame = pd.DataFrame([snapshot(60, 2_000, "interactions", "finances")]).assign(as_of=pd.Timestamp("2024-05-01"))
+    found = completeness(frame, WIDE, stale).iloc[0]
+    assert found["grade"] == grade_
+    assert tuple(code for code in found["lacking"] if code.startswith("stale")) == said
+
+
+# --- more is never less
 
 
 def test_more_data_never_lowers_the_grade():

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from orders import visible_at
-from worlds import CUTOFFS, table_of, walk
+from scipy.special import logit
+from worlds import CUTOFFS, SOME_FEATURES, table_of, told_company, walk
 
 from features.errors import TooLittleData
 from features.labels import HORIZONS
@@ -21,13 +22,14 @@ from models.evaluation import roc_auc
 from models.folds import BLEND, CHAMPION, Walk, WalkOptions, walk_forward, with_outcomes
 from models.logistic import LOGISTIC
 from models.rules import RULES
+from models.selection import ALONE, COMPONENTS, LADDER, regret
 
 #: The day before it has orders, so that a history that ends here has been observed until here.
 CUTOFF = date(2024, 12, 3)
 NEXT = date(2025, 1, 3)
 DATES = monthly(date(2024, 3, 1), CUTOFF)
 #: Warm enough for weights to be learnt, so that a leak through them would show, too.
-SMALL = WalkOptions(boosting=BoostingOptions(rounds=25, learning_rate=0.1), warm_up=4, threads=1)
+SMALL = WalkOptions(boosting=BoostingOptions(rounds=10, learning_rate=0.2, bags=2), warm_up=4, threads=1)
 EVERYONE = {
     *(rule.name for rule in RULES),
     "bgnbd",
@@ -75,7 +77,7 @@ def another_future() -> pd.DataFrame:
 
 @cache
 def small_table() -> SnapshotTable:
-    return table_of(lines(), [*DATES, NEXT])
+    return table_of(lines(), [*DATES, NEXT], SOME_FEATURES)
 
 
 @cache
@@ -156,18 +158,26 @@ def test_nobody_is_given_an_outcome_that_had_not_matured_at_the_cutoff(latency, 
 
 
 def test_what_happened_after_a_cutoff_changes_no_bit_of_its_predictions():
-    ended, changed = table_of(known_before(CUTOFF), DATES), table_of(another_future(), [*DATES, NEXT])
+    ended = table_of(known_before(CUTOFF), DATES, SOME_FEATURES)
+    changed = table_of(another_future(), [*DATES, NEXT], SOME_FEATURES)
     assert ended.data_end == CUTOFF
     real = small_walk()
     without = walk_forward(ended, [CUTOFF], SMALL)
     otherwise = walk_forward(changed, [CUTOFF, NEXT], SMALL)
     assert set(at(real, CUTOFF)["contestant"]) == EVERYONE
-    assert real.folds.loc[0, "weight_label_free"] != 0.5  # the weights of the champion were learnt
+    assert not halved(at(real, CUTOFF))  # the weights of the blend were learnt
     pd.testing.assert_frame_equal(at(without, CUTOFF), at(real, CUTOFF), check_exact=True)
     pd.testing.assert_frame_equal(at(otherwise, CUTOFF), at(real, CUTOFF), check_exact=True)
     # The next cutoff has seen the other future: each contestant says something else.
     both = at(real, NEXT).merge(at(otherwise, NEXT), on=["contestant", "customer_id"])
     assert both.groupby("contestant").apply(lambda rows: (rows["margin_x"] != rows["margin_y"]).any()).all()
+
+
+def halved(rows: pd.DataFrame) -> bool:
+    """Whether the blend lies halfway between LightGBM and logistic regression, as it does before anything matured."""
+    chance = rows.pivot(index="customer_id", columns="contestant", values="p_no_order_30")
+    margin = logit(chance[[BLEND, LIGHTGBM, LOGISTIC]])
+    return bool(np.allclose(margin[BLEND], (margin[LIGHTGBM] + margin[LOGISTIC]) / 2))
 
 
 def test_a_change_that_was_known_at_the_cutoff_changes_every_contestant():
@@ -176,7 +186,8 @@ def test_a_change_that_was_known_at_the_cutoff_changes_every_contestant():
         order_id="late", ordered_at=pd.Timestamp(CUTOFF) - timedelta(days=2)
     )
     known = late.assign(recorded_at=late["ordered_at"]).iloc[::3]
-    other = walk_forward(table_of(pd.concat([past, known], ignore_index=True), DATES), [CUTOFF], SMALL)
+    table = table_of(pd.concat([past, known], ignore_index=True), DATES, SOME_FEATURES)
+    other = walk_forward(table, [CUTOFF], SMALL)
     both = at(small_walk(), CUTOFF).merge(at(other, CUTOFF), on=["contestant", "customer_id"])
     assert both.groupby("contestant").apply(lambda rows: (rows["margin_x"] != rows["margin_y"]).mean()).gt(0.3).all()
 
@@ -220,12 +231,20 @@ def test_every_eligible_customer_has_a_prediction_of_every_contestant_at_every_c
     eligible = frame[frame["cohort"] == ELIGIBLE].groupby("as_of")["customer_id"].apply(sorted)
     for (_, as_of), rows in predictions.groupby(["contestant", "as_of"]):
         assert sorted(rows["customer_id"]) == eligible[as_of]
-    numbers = predictions.drop(columns=["customer_id", "as_of", "contestant", "level", "segment", "queue"])
-    champions = predictions["contestant"] == CHAMPION
-    assert numbers.loc[~champions, ["churn_low", "churn_high"]].isna().all(axis=None)
-    numbers = numbers.fillna({"churn_low": 0.0, "churn_high": 1.0}).mask(champions & (numbers["churn_low"] < 0))
-    assert np.isfinite(numbers.to_numpy()).all()
+    said = ["customer_id", "as_of", "contestant", "level", "segment", "queue", "churn_low", "churn_high"]
+    assert np.isfinite(predictions.drop(columns=said).to_numpy()).all()
     assert (np.diff(predictions[[f"p_no_order_{days}" for days in HORIZONS]], axis=1) <= 0).all()
+
+
+def test_only_the_champion_has_an_interval_and_it_holds_its_probability():
+    predictions = walk().predictions
+    champions = predictions["contestant"] == CHAMPION
+    assert predictions.loc[~champions, ["churn_low", "churn_high"]].isna().all(axis=None)
+    here = predictions[champions]
+    assert (here["churn_low"] > 0).all()
+    assert (here["churn_low"] < here["churn_probability"]).all()
+    assert (here["churn_probability"] < here["churn_high"]).all()
+    assert (here["churn_high"] < 1).all()
 
 
 def test_only_the_champion_has_levels_and_it_is_that_of_the_last_cutoff():
@@ -246,7 +265,10 @@ def test_the_folds_say_what_was_learnt_from():
     assert list(table["eligible"]) == list(
         walk().predictions[walk().predictions["contestant"] == CHAMPION].groupby("as_of").size()
     )
-    assert (table.filter(like="weight_").sum(axis=1) == 1).all()
+    for days in HORIZONS:
+        assert (table[[f"weight_{name}_{days}" for name in COMPONENTS]].sum(axis=1) == 1).all()
+    assert set(table["in_use"]) <= set(LADDER)
+    assert set(table["window_multiple"]) <= {one.multiple for one in walk().choice.tried}
     assert table.filter(like="base_rate_").apply(lambda column: column.between(0.05, 0.95)).all(axis=None)
 
 
@@ -312,6 +334,83 @@ def test_a_date_with_fewer_than_twenty_eligible_customers_teaches_nothing(custom
 def test_cutoffs_without_eligible_customers_are_named():
     with pytest.raises(TooLittleData, match="2026-02-01 has fewer than 20 eligible customers: give more"):
         walk_forward(small_table(), [date(2026, 1, 1), date(2026, 2, 1)], replace(SMALL, warm_up=1))
+
+
+# --- what is chosen on the way, in a company whose customers tell who leaves
+
+TOLD = [pd.Timestamp(day) for day in sorted(told_company().frame["as_of"].unique())]
+#: At the first one only dates have matured for the choice of the window at whose end many came back.
+EARLY, LATE = TOLD[14], TOLD[20]
+CHOOSING = replace(SMALL, warm_up=6)
+
+
+@cache
+def told_walk() -> Walk:
+    return walk_forward(told_company(), [EARLY.date(), LATE.date()], CHOOSING, every_contestant=False)
+
+
+def test_the_window_is_chosen_at_each_cutoff_from_what_was_known_there():
+    # Silences of 90 and of 120 days: half of them end on day 130; of 150: none does. Later nobody comes back at all.
+    assert told_walk().folds["window_multiple"].tolist() == [2.5, 1.5]
+    assert (told_walk().choice.multiple, told_walk().choice.reached) == (1.5, True)
+    rows = told_walk().predictions
+    assert set(rows.loc[rows["as_of"] == EARLY, "churn_window_days"]) == {150}
+    assert set(rows.loc[rows["as_of"] == LATE, "churn_window_days"]) == {90}
+    assert set(told_company().frame["churn_window_days"]) == {90}
+
+
+def test_the_probability_is_read_at_the_window_that_was_chosen():
+    rows = told_walk().predictions
+    late = rows[rows["as_of"] == LATE]
+    np.testing.assert_allclose(late["churn_probability"], late["p_no_order_90"], atol=1e-12)
+    early = rows[rows["as_of"] == EARLY]
+    assert (early["churn_probability"] <= early["p_no_order_90"]).all()
+    assert (early["churn_probability"] >= early["p_no_order_180"]).all()
+    assert (early["churn_probability"] < early["p_no_order_90"]).mean() > 0.9
+
+
+def test_choices_do_not_see_what_came_later():
+    table = told_company()
+    later = table.frame["as_of"] > EARLY
+    unknown = table.order_days["visible_from"] > EARLY
+    day = table.order_days["day"].mask(unknown, EARLY + pd.Timedelta(days=1))
+    orders = table.order_days.assign(day=day, visible_from=day + pd.Timedelta(days=1))
+    frame = table.frame.assign(
+        revenue_90d=table.frame["revenue_90d"].mask(later, -table.frame["revenue_90d"]),
+        long_gap_days=table.frame["long_gap_days"].mask(later, 100.0),
+    )
+    cutoffs = [EARLY.date(), LATE.date()]
+    other = walk_forward(replace(table, frame=frame, order_days=orders), cutoffs, CHOOSING, every_contestant=False)
+    pd.testing.assert_frame_equal(other.folds.head(1), told_walk().folds.head(1), check_exact=True)
+    one, two = (rows[rows["as_of"] == EARLY] for rows in (other.predictions, told_walk().predictions))
+    pd.testing.assert_frame_equal(one.reset_index(drop=True), two.reset_index(drop=True), check_exact=True)
+    assert other.folds["base_rate_90"].iloc[1] != told_walk().folds["base_rate_90"].iloc[1]
+
+
+def test_the_champion_is_the_model_that_the_selection_put_into_use():
+    champion, rows = told_walk().champion, told_walk().predictions
+    assert told_walk().folds["in_use"].tolist() == [LIGHTGBM, LIGHTGBM]
+    assert champion.selection.in_use == LIGHTGBM
+    assert [step.candidate for step in champion.selection.steps if step.taken][-1] == LIGHTGBM
+    assert champion.weights == ALONE[LIGHTGBM]
+    here = rows[rows["as_of"] == LATE].pivot(index="customer_id", columns="contestant", values="p_no_order_90")
+    calibrated = champion.calibrations[HORIZONS.index(90)](logit(here[LIGHTGBM].to_numpy()))
+    cohort = told_company().frame[told_company().frame["as_of"] == LATE].set_index("customer_id")
+    coherent = (np.diff(champion.margins(cohort), axis=1) <= 0).all(axis=1)
+    coherent &= (np.diff(champion.boosting.margins(cohort), axis=1) <= 0).all(axis=1)
+    assert coherent.mean() > 0.5
+    np.testing.assert_allclose(logit(here[CHAMPION].to_numpy())[coherent], calibrated[coherent], atol=1e-9)
+
+
+def test_what_the_choice_of_the_champion_cost_is_told():
+    told = with_outcomes(told_walk().predictions, told_walk().table)
+    judged = told.rename(columns={"p_no_order_90": "probability", "no_order_90": "outcome"})
+    table = regret(judged.dropna(subset="outcome"), CHAMPION, (LIGHTGBM, LOGISTIC, BLEND)).set_index("contestant")
+    assert table.loc[CHAMPION, "regret"] == 0
+    # LightGBM is the champion but for its calibration; the regression would have lost much more.
+    assert abs(table.loc[LIGHTGBM, "regret"]) < 0.01
+    assert table.loc[LOGISTIC, "regret"] < -0.05
+    assert table.loc[LOGISTIC, "roc_auc"] < table.loc[CHAMPION, "roc_auc"]
 
 
 # --- quality, as an order

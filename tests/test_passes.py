@@ -53,6 +53,22 @@ def test_medians_are_those_of_the_eligible_of_the_date(both):
         assert medians[name] == pytest.approx(here[name].median(), rel=1e-12)
 
 
+def test_some_columns_of_all_customers_are_read_without_the_others(both):
+    table, parts = both
+    names = {"customer_id", "as_of", "segment", "revenue_90d", "open_months", "no_such_column"}
+    found = parts.columns(names)
+    assert set(found.columns) == names - {"no_such_column"}
+    frames = [parts.frame(bucket)[list(found.columns)] for bucket in range(3)]
+    pd.testing.assert_frame_equal(found, pd.concat(frames, ignore_index=True), check_exact=True)
+    pd.testing.assert_frame_equal(whole([found]), table.frame[list(found.columns)], check_exact=True)
+
+
+def test_no_column_has_a_row_of_nothing_for_every_snapshot(both):
+    table, parts = both
+    assert parts.columns({"no_such_column"}).columns.empty
+    assert len(parts.columns(["revenue_90d"])) == len(table.frame)
+
+
 def test_a_part_that_cannot_be_read_names_its_bucket(tmp_path):
     events = ingested(world_lines(), tmp_path / "data", 3)
     file = sorted((events.folder / "transactions" / "bucket=1").glob("*.parquet"))[0]

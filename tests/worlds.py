@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from narrowed import registry_of
 from orders import ingested
+from scipy.special import expit, logit
 
 from features import registry
 from features.simulate import simulate
@@ -117,11 +118,12 @@ def drawn_rows(dates: int = 4, customers: int = 120, seed: int = 0) -> pd.DataFr
 
 
 @cache
-def told_company(dates: int = 21, customers: int = 150, seed: int = 0) -> SnapshotTable:
+def told_company(dates: int = 21, customers: int = 150, seed: int = 0, season: float = 0.0) -> SnapshotTable:
     """A company whose customers tell by `revenue_90d` whether they leave, 30 days apart. Not to be changed in place.
 
     Every snapshot is a customer of its own, with a long gap of 60 days. Of those with more than 4 one in ten leaves, of
     the others six in ten. On the oldest three dates half of those who leave come back after 130 days, later nobody.
+    `season` is the standard deviation, in log-odds, by which each date departs from that for everybody alike.
     """
     rng = np.random.default_rng(seed)
     n = dates * customers
@@ -138,7 +140,8 @@ def told_company(dates: int = 21, customers: int = 150, seed: int = 0) -> Snapsh
         long_gap_days=60.0,
         churn_window_days=90,
     )
-    leaves = rng.random(n) < np.where(frame["revenue_90d"] > 4, 0.1, 0.6)
+    level = np.repeat(season * np.random.default_rng([seed, 1]).normal(size=dates), customers)
+    leaves = rng.random(n) < expit(logit(np.where(frame["revenue_90d"] > 4, 0.1, 0.6)) + level)
     back = (np.arange(n) < 3 * customers) & (rng.random(n) < 0.5)
     after = np.where(leaves, np.where(back, 130, 2000), np.floor(rng.uniform(0, 80, n)))
     day = pd.Series(as_of + after.astype("timedelta64[D]"))
