@@ -191,7 +191,8 @@ class Plan:
 
     def _drawn(self, rows: pd.DataFrame) -> pd.DataFrame:
         rows = rows.astype({"customer_id": "str"})
-        return rows[drawn(rows["customer_id"], self.share)].reset_index(drop=True)
+        # A copy has one block per type instead of one per column, which pandas would call fragmented.
+        return rows[drawn(rows["customer_id"], self.share)].reset_index(drop=True).copy()
 
 
 def first_pass(

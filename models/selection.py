@@ -204,7 +204,7 @@ def regret(judged: pd.DataFrame, chosen: str, candidates: Sequence[str]) -> pd.D
             p, y = part["probability"].to_numpy(), part["outcome"].to_numpy()
             own = losses_at_own_level(special.logit(np.clip(p, 1e-6, 1 - 1e-6))[:, None], y)[0]
             figures.append((evaluation.log_loss(p, y), own, evaluation.roc_auc(p, y)))
-        loss, own, auc = np.nanmean(np.array(figures), axis=0) if figures else (np.nan, np.nan, np.nan)
+        loss, own, auc = pd.DataFrame(figures).mean() if figures else (np.nan, np.nan, np.nan)
         rows.append({"contestant": name, "log_loss": loss, "own_level_log_loss": own, "roc_auc": auc})
     table = pd.DataFrame(rows)
     return table.assign(regret=table["own_level_log_loss"].iloc[0] - table["own_level_log_loss"])

@@ -25,13 +25,16 @@ import os
 from datetime import date
 from pathlib import Path
 
+from pipelines.settings import prepare_environment
+
+OUT = Path(os.environ.get("KIZASHI_NOTEBOOK_OUT", "var/notebooks"))
+prepare_environment(OUT)  # before numpy is imported, which reads there how many threads it may start
+
 import matplotlib.pyplot as plt
 
 from features.simulate import simulate, write
 from pipelines.intake import Request, take_in
-from pipelines.settings import prepare_environment
 
-OUT = Path(os.environ.get("KIZASHI_NOTEBOOK_OUT", "var/notebooks"))
 DATA = os.environ.get("KIZASHI_NOTEBOOK_DATA", str(OUT / "data"))
 LAYOUT = ""  # the name of a ready mapping, such as "online-retail-ii"
 ABSENT = ["absences", "account_changes", "contacts", "contracts", "market_events", "partnerships", "promotions"]
@@ -54,9 +57,8 @@ save_rate = 0.1
 margin_share = 0.3
 """
 
-prepare_environment(OUT)
 if "KIZASHI_NOTEBOOK_DATA" not in os.environ and not (Path(DATA) / "kizashi.toml").exists():
-    write(simulate(300, 30, seed=2, end=date(2026, 10, 1), without=ABSENT, dirty=0.008), Path(DATA))
+    write(simulate(250, 30, seed=2, end=date(2026, 10, 1), without=ABSENT, dirty=0.008), Path(DATA))
     (Path(DATA) / "kizashi.toml").write_text(QUICK, encoding="utf-8")
 intake = take_in(Request(DATA, OUT, layout=LAYOUT))
 TODAY = intake.as_of

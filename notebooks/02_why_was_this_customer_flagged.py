@@ -25,13 +25,16 @@ import os
 from datetime import date
 from pathlib import Path
 
+from pipelines.settings import prepare_environment
+
+OUT = Path(os.environ.get("KIZASHI_NOTEBOOK_OUT", "var/notebooks"))
+prepare_environment(OUT)  # before numpy is imported, which reads there how many threads it may start
+
 import matplotlib.pyplot as plt
 
 from features.simulate import simulate, write
 from pipelines.intake import Request, take_in
-from pipelines.settings import prepare_environment
 
-OUT = Path(os.environ.get("KIZASHI_NOTEBOOK_OUT", "var/notebooks"))
 DATA = os.environ.get("KIZASHI_NOTEBOOK_DATA", str(OUT / "data"))
 LAYOUT = ""  # the name of a ready mapping, such as "online-retail-ii"
 ABSENT = ["absences", "account_changes", "contacts", "contracts", "market_events", "partnerships", "promotions"]
@@ -54,9 +57,8 @@ save_rate = 0.1
 margin_share = 0.3
 """
 
-prepare_environment(OUT)
 if "KIZASHI_NOTEBOOK_DATA" not in os.environ and not (Path(DATA) / "kizashi.toml").exists():
-    write(simulate(300, 30, seed=2, end=date(2026, 10, 1), without=ABSENT, dirty=0.008), Path(DATA))
+    write(simulate(250, 30, seed=2, end=date(2026, 10, 1), without=ABSENT, dirty=0.008), Path(DATA))
     (Path(DATA) / "kizashi.toml").write_text(QUICK, encoding="utf-8")
 intake = take_in(Request(DATA, OUT, layout=LAYOUT))
 TODAY = intake.as_of
@@ -165,8 +167,8 @@ print(
 #
 # In log-odds, a base (a usual customer with this window) plus one share per concept is the margin, and the logistic
 # function of the margin is the probability. Nothing is left over, so that a reason cannot be made up. Features that say
-# nearly the same share a concept: else their weight would be spread over many small reasons. `kizashi explain` tells the
-# same of any customer.
+# nearly the same share a concept: else their weight would be spread over many small reasons. `kizashi explain` tells
+# the same of any customer.
 
 # %%
 now = pd.Timestamp(TODAY)
@@ -192,6 +194,7 @@ figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
 axes.barh(steps.index, steps, left=start, color=np.where(steps > 0, "0.2", "0.7"))
 axes.axvline(score["base_margin"], color="0.6", linestyle=":", label="base")
 axes.axvline(score["margin"], color="black", linestyle="--", label="margin")
+axes.use_sticky_edges = False
 axes.invert_yaxis()
 axes.set(xlabel="log-odds of being lost", title="From a usual customer to this one")
 axes.legend(frameon=False)
@@ -239,19 +242,19 @@ show(figure, "history")
 # ## Its peers
 #
 # What tells each reason: the value, what is usual for this customer, the median of all customers who can be warned
-# about, and the share of them that lies below. A reason can be strong although the peers do the same: it counts
+# about, and the share of them with no higher value. A reason can be strong although the peers do the same: it counts
 # against what the model has learnt, and the customer's own past is often the better measure.
 
 # %%
 places = today.rank(pct=True, numeric_only=True).loc[mine.index[0]]
-beside = told.assign(below=[places.get(name, np.nan) for name in told["feature"]])
-print(beside[["concept", "feature", "value", "usual_value", "peer_value", "below"]].round(2).to_string(index=False))
-placed = beside.dropna(subset="below").drop_duplicates("feature")
+beside = told.assign(at_most=[places.get(name, np.nan) for name in told["feature"]])
+print(beside[["concept", "feature", "value", "usual_value", "peer_value", "at_most"]].round(2).to_string(index=False))
+placed = beside.dropna(subset="at_most").drop_duplicates("feature")
 figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
-axes.plot(placed["below"], placed["feature"], "o", color="black")
+axes.plot(placed["at_most"], placed["feature"], "o", color="black")
 axes.axvline(0.5, color="0.6", linewidth=1)
 axes.invert_yaxis()
-axes.set(xlim=(-0.02, 1.02), xlabel="share of the cohort with a lower value", title="Among its peers")
+axes.set(xlim=(-0.02, 1.02), xlabel="share of the cohort with no higher value", title="Among its peers")
 show(figure, "peers")
 
 # %% [markdown]

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ from models.reasons import OTHER
 from pipelines.score import Scored
 from pipelines.story import Story, probabilities
 from pipelines.train import SHOWN_HORIZON
-from serving.wording import cohort_reason, concept_name, direction_name, level_name, quantity
+from serving.records import INTERVAL, PERCENT
+from serving.wording import cohort_reason, concept_name, direction_name, level_name, outlook, quantity
 
 STYLES = {"red": "bold red", "orange": "dark_orange", "yellow": "yellow", "blue": "blue", "none": "dim"}
 QUEUES = {
@@ -188,12 +190,23 @@ def morning(scored: Scored, names: dict[str, str], limit: int, currency: str) ->
 def _warned(row: dict, name: str, told: pd.DataFrame | None, currency: str) -> None:
     """One customer of the morning's list."""
     who = escape(f"{row['customer_id']} {name}".strip())
-    chance = f"{row['churn_probability']:.0%} chance of no order in {row['churn_window_days']:.0f} days"
     loss = quantity(row["expected_loss"], "money", currency=currency)
-    out.print(f"  [{STYLES[row['level']]}]●[/] [bold]{who}[/]: {chance}, {loss} of yearly revenue expected to be lost")
+    risk = _outlook(row)
+    out.print(f"  [{STYLES[row['level']]}]●[/] [bold]{who}[/]: {risk}, {loss} expected to be lost in a year")
     if told is not None:
         for text in told.loc[told["feature"] != OTHER].sort_values("position")["text"].head(3):
             out.print(f"      - {text}", markup=False)
+
+
+def _outlook(score: Mapping[str, Any], *, interval: bool = False) -> str:
+    """A customer's risk in words: as a percentage where the certificate lets one be shown, else by its level."""
+    return outlook(
+        score["level"],
+        score["churn_window_days"],
+        chance=score["churn_probability"] if score["shown"] == PERCENT else None,
+        interval=(score[INTERVAL[0]], score[INTERVAL[1]]) if interval else (np.nan, np.nan),
+        rated=score["cohort"] == ELIGIBLE,
+    )
 
 
 def story(told: Story, currency: str) -> None:
@@ -203,12 +216,12 @@ def story(told: Story, currency: str) -> None:
     level = score["level"]
     out.print(f"[bold]{title}[/] as of {facts['as_of']:%Y-%m-%d}: [{STYLES[level]}]{level_name(level)}[/]")
     place = f"place {told.place} of {told.cohort_size} by risk" if told.place else cohort_reason(score["cohort"])
-    window = score["churn_window_days"]
-    chance = f"{score['churn_probability']:.1%}"
-    out.print(f"Chance of no order within {window:.0f} days (this customer's own window): {chance}; {place}.")
-    chances = ", ".join(f"{days} days {value:.0%}" for days, value in probabilities(told).items())
-    revenue = quantity(score["value_at_risk"], "money", currency=currency)
-    out.print(f"No order within: {chances}. Revenue of 12 months: {revenue}.")
+    percent = score["shown"] == PERCENT
+    risk = _outlook(score.to_dict(), interval=True)
+    out.print(f"{risk[:1].upper()}{risk[1:]}; {place}. The window is this customer's own.", markup=False)
+    chances = ", ".join(f"{days} days {chance:.0%}" for days, chance in probabilities(told).items())
+    value = quantity(score["value_at_risk"], "money", currency=currency)
+    out.print(f"{f'No order within: {chances}. ' if percent else ''}Value at risk: {value}.", markup=False)
     for heading, rows in (
         (direction_name("raises"), told.reasons[told.reasons["contribution"] > 0]),
         (direction_name("lowers"), told.reasons[told.reasons["contribution"] <= 0]),
@@ -216,19 +229,20 @@ def story(told: Story, currency: str) -> None:
         if rows.empty:
             continue
         table = Table(title=heading, title_justify="left", show_header=True)
-        for name in ("", "what", "log-odds", "points", "fact"):
+        for name in ("", "what", "log-odds", *(["points"] if percent else []), "fact"):
             table.add_column(name, justify="right" if name in ("log-odds", "points") else "left")
         strongest = max(told.reasons["contribution"].abs().max(), 1e-9)
         for row in rows.to_dict("records"):
             length = "█" * max(1, round(12 * abs(row["contribution"]) / strongest))
-            points = f"{100 * row['contribution_points']:+.1f}"
+            points = [f"{100 * row['contribution_points']:+.1f}"] if percent else []
             what = concept_name(row["concept"])
-            table.add_row(length, what, f"{row['contribution']:+.3f}", points, escape(row["text"]))
+            table.add_row(length, what, f"{row['contribution']:+.3f}", *points, escape(row["text"]))
         out.print(table)
     base, total = score["base_margin"], told.reasons["contribution"].sum()
+    chance = f", that is {score['churn_probability']:.1%}" if percent else ""
     out.print(
         f"Sum: base {base:+.4f} + reasons {total:+.4f} = log-odds {base + total:+.4f}; "
-        f"the model's own {score['margin']:+.4f}, that is {chance}. Model {told.model_version}."
+        f"the model's own {score['margin']:+.4f}{chance}. Model {told.model_version}."
     )
     orders = "; ".join(
         f"{row['day']:%Y-%m-%d} {quantity(row['revenue'], 'money', currency=currency)}"

@@ -119,7 +119,8 @@ class ScoreBucket:
         scores = pd.concat([known, _without_orders(events, bucket, snapshots)], ignore_index=True)
         told = pd.concat([told, told_outside], ignore_index=True)
         covered = here[list(model.boosting.columns)].notna().sum()
-        words = _sentences(told, snapshots, self.as_of, self.currency)
+        percent = set(here["customer_id"]) if model.shows_percentages else set()
+        words = _sentences(told, snapshots, self.as_of, self.currency, percent)
         return BucketScores(scores, told.assign(text=words), funnel(snapshots), covered, digest_of(snapshots))
 
 
@@ -189,21 +190,25 @@ def _without_orders(events: Events, bucket: int, snapshots: pd.DataFrame) -> pd.
     return blank.assign(level="none", cohort="no_order", history="none", completeness=None, shown=LEVEL_ALONE)
 
 
-def _sentences(told: pd.DataFrame, snapshots: pd.DataFrame, as_of: date, currency: str) -> list[str]:
+def _sentences(told: pd.DataFrame, snapshots: pd.DataFrame, as_of: date, currency: str, percent: set[str]) -> list[str]:
+    """The sentence of each reason; `percent` are the customers of whom percentages may be told."""
     facts = snapshots.drop(columns=["as_of", "cohort"])
     rows = {row["customer_id"]: row for row in facts[facts["customer_id"].isin(told["customer_id"])].to_dict("records")}
-    return [sentence(reason, rows[reason["customer_id"]], as_of, currency) for reason in told.to_dict("records")]
+    return [
+        sentence(one, rows[one["customer_id"]], as_of, currency, percent=one["customer_id"] in percent)
+        for one in told.to_dict("records")
+    ]
 
 
-def sentence(reason: dict, facts: dict, as_of: date, currency: str) -> str:
-    """One reason as an English sentence."""
+def sentence(reason: dict, facts: dict, as_of: date, currency: str, *, percent: bool = True) -> str:
+    """One reason as an English sentence; without `percent` the order rhythm's own chance is not told."""
     if reason["feature"] == why.OTHER:
         return rest_text()
     since = facts["days_since_last_order"]
     return reason_text(
         ReasonFacts(
             feature=reason["feature"],
-            value=reason["value"],
+            value=reason["value"] if percent or reason["feature"] != why.RHYTHM else None,
             usual=reason["usual_value"],
             contribution=reason["contribution"],
             window_days=facts["churn_window_days"],

@@ -12,6 +12,7 @@ from models.horizons import PROBABILITIES
 from pipelines.intake import Intake
 from pipelines.score import champion_of, score_parts, snapshots_of
 from pipelines.scoring import sentence, with_columns
+from serving.records import PERCENT
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def explain(intake: Intake, customer_id: str, *, progress: Progress = silent) ->
     facts = found.iloc[0]
     row = facts.drop(["customer_id", "as_of", "cohort"]).to_dict()
     currency = intake.settings.project.currency
-    words = [sentence(reason, row, intake.as_of, currency) for reason in told.to_dict("records")]
+    percent = score["shown"] == PERCENT
+    words = [sentence(reason, row, intake.as_of, currency, percent=percent) for reason in told.to_dict("records")]
     told = told.assign(text=words).sort_values("contribution", key=lambda c: -c.abs(), ignore_index=True)
     orders, name = _orders_and_name(intake, customer_id)
     return Story(score, facts, told, place, len(eligible), orders, champion.version, name)

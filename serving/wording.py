@@ -141,6 +141,40 @@ def level_name(level: str, locale: str = "en") -> str:
     return _name("level", names.LEVELS, level, locale)
 
 
+def outlook(
+    level: str,
+    window_days: float,
+    *,
+    chance: float | None = None,
+    interval: tuple[float, float] = (math.nan, math.nan),
+    rated: bool = True,
+    locale: str = "en",
+) -> str:
+    """The risk of no order within the customer's window: "46% (31% to 62%) chance of no order in 45 days".
+
+    Parameters
+    ----------
+    level
+        Code of the level of warning; said in words where there is no `chance`.
+    chance, interval
+        The probability and the ends of its interval; None where no percentage may be said, NaN where no end is known.
+    rated
+        False of a customer outside the cohort, who gets no level.
+    """
+    words = language(locale)
+    speaker = Speaker(words)
+    days = speaker.phrase("days", window_days)
+    if chance is None:
+        if not rated:
+            return words.words(names.NOT_RATED, days=days)
+        return words.words(names.UNPROVED, risk=_name("level", names.RISKS, level, locale, days=days))
+    told = speaker.phrase("chance", chance)
+    if all(map(math.isfinite, interval)):
+        low, high = (speaker.phrase("chance", end) for end in interval)
+        told = words.words(names.BETWEEN, chance=told, low=low, high=high)
+    return words.words(names.CHANCE, chance=told, days=days)
+
+
 def unit_name(unit: str, locale: str = "en") -> str:
     """A unit as the heading of a column; a unit of the user's own is told as it is."""
     return language(locale).words(names.UNITS[unit]) if unit in names.UNITS else unit
@@ -164,11 +198,11 @@ def cohort_reason(code: str, n: int | None = None, locale: str = "en") -> str:
     return words.count(counted, n, Speaker(words).number(n))
 
 
-def _name(what: str, table: Mapping[str, str], code: str, locale: str) -> str:
-    """The words of a code from a closed list."""
+def _name(what: str, table: Mapping[str, str], code: str, locale: str, **phrases: str) -> str:
+    """The words of a code from a closed list, with their phrases put in."""
     if code not in table:
         raise SettingsError(f"a {what} is one of {sorted(table)}; found {code!r}.")
-    return language(locale).words(table[code])
+    return language(locale).words(table[code], **phrases)
 
 
 def _feature(name: str) -> Feature | None:

@@ -1,14 +1,11 @@
 """The command line as a stranger meets it: help that runs, one line for a mistake, and what is printed."""
 
 import json
-import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-import warnings
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -16,13 +13,11 @@ import pandas as pd
 import pytest
 import typer
 from companies import DAY, SETTINGS, Company, Finished, environment, kizashi, regulars, written
+from trained import Run
 from typer.testing import CliRunner
 
 from features.mapping import load_layout
 from pipelines import cli
-from pipelines.intake import take_in
-from pipelines.score import score
-from pipelines.train import train
 
 pytest_plugins = ["trained"]
 
@@ -41,35 +36,6 @@ HEAVY = (
     "sqlalchemy",
 )
 
-Run = Callable[..., Finished]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `main` in this process in a folder of its own; flows are called without Prefect."""
-    # a test's environment and way of telling warnings are not the command's to keep
-    monkeypatch.setattr(os, "environ", os.environ.copy())  # noqa: TID251
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
-    monkeypatch.setattr(cli, "_watched", without_prefect)
-    monkeypatch.setattr(cli, "_leave", sys.exit)
-    monkeypatch.chdir(tmp_path)
-
-    def called(*arguments: str) -> Finished:
-        monkeypatch.setattr(sys, "argv", ["kizashi", *arguments])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        said = capsys.readouterr()
-        return Finished(int(end.value.code or 0), said.out, said.err)
-
-    return called
-
-
-def without_prefect(flow: str, request=None, **parameters):
-    intake = take_in(request)
-    if flow == "score":
-        return intake, score(intake, supersede=parameters["supersede"])
-    return intake, train(intake, promote=parameters["promote"])
-
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_commands_help_ends_in_an_example_that_it_understands(name: str) -> None:
@@ -87,7 +53,10 @@ def test_the_help_of_all_ends_in_an_example_too() -> None:
     shown = CliRunner().invoke(cli.app, ["--help"])
     assert shown.output.strip().endswith("Example: kizashi demo")
     of_every_day = {"check", "train", "score", "backtest", "explain", "demo", "simulate"}
-    assert set(COMMANDS) == of_every_day | {"features", "leaks", "account", "notes", "statistics", "economics"}
+    assert set(COMMANDS) == of_every_day | {
+        *("features", "leaks", "account", "notes", "statistics", "economics"),
+        *("models", "promote", "rollback"),
+    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,5 +1,7 @@
 """The simplest model stays in use until another surely ranks better and loses less."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -129,7 +131,43 @@ def test_the_blend_of_a_date_takes_weights_that_had_matured_by_then():
     assert blend.auc <= 0
 
 
+# --- in words
+
+
+def test_words_say_what_is_in_use_and_what_was_not_shown_to_add_anything():
+    words = select(predicted(4, only(LOGISTIC))).words
+    assert words.startswith("In use is logistic regression. Not taken, as it has not been shown that they add anything")
+    assert ": LightGBM, the weighted sum of LightGBM, logistic regression and the order rhythm. A step up" in words
+
+
+def test_words_say_that_nothing_has_matured():
+    assert Selection().words == (
+        "In use is the order rhythm alone, which needs no past losses: too little has matured to compare models, and "
+        "this one needs no past losses."
+    )
+
+
+def test_words_of_the_top_of_the_ladder_name_nothing_that_was_refused():
+    found = select(predicted(6, dict.fromkeys(COMPONENTS, 1.5), customers=600))
+    taken = replace(found, steps=tuple(replace(step, taken=True) for step in found.steps))
+    assert "Not taken" not in taken.words
+    assert taken.words.startswith("In use is the weighted sum of LightGBM, logistic regression and the order rhythm.")
+
+
 # --- weights
+
+
+def test_each_horizon_has_the_weights_that_suit_it():
+    early, late = predicted(4, only(LOGISTIC)), predicted(4, only(LIGHTGBM))
+    mixed = early.assign(**{name: late[name] for name in late if name.endswith(("_90", "_180"))})
+    assert best_weights(mixed) == ((0.0, 1.0, 0.0),) * 2 + ((1.0, 0.0, 0.0),) * 2
+
+
+def test_a_horizon_that_has_not_matured_takes_the_weights_of_the_one_before_it():
+    early, late = predicted(4, only(LOGISTIC)), predicted(4, only(LIGHTGBM))
+    mixed = early.assign(**{name: late[name] for name in late if name.endswith(("_90", "_180"))})
+    assert best_weights(mixed.assign(observed_days=89)) == ((0.0, 1.0, 0.0),) * 4
+    assert best_weights(mixed.assign(observed_days=179))[2:] == ((1.0, 0.0, 0.0),) * 2
 
 
 @pytest.mark.parametrize("level", [-2.0, 0.0, 2.0])
@@ -199,3 +237,11 @@ def test_the_regret_does_not_see_a_level_that_is_off_for_all_alike():
     table = regret(pd.concat([judged("champion", shifted * 2), judged("a", [0.9, 0.1] * 2)]), "champion", ("a",))
     assert table["regret"].tolist() == pytest.approx([0, 0], abs=1e-6)
     assert table["log_loss"].iloc[0] > table["log_loss"].iloc[1]
+
+
+def test_a_candidate_without_predictions_and_dates_at_which_all_stayed_have_no_figure():
+    all_stayed = judged("champion", [0.6, 0.4] * 2).assign(outcome=0.0)
+    table = regret(all_stayed, "champion", ("a",)).set_index("contestant")
+    assert table.loc["champion", "log_loss"] == pytest.approx(-np.log([0.4, 0.6]).mean())
+    assert np.isnan(table.loc["champion", "roc_auc"])
+    assert table.loc["a"].isna().all()

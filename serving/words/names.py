@@ -74,19 +74,18 @@ LEVELS: dict[str, str] = {
     "red": text("Red"),
 }
 
-#: Level -> how high the risk is, where no percentage may be said.
+#: Level -> the risk in words, where no percentage may be said.
 RISKS: dict[str, str] = {
-    "none": text("below every level of warning"),
-    "blue": text("slightly raised risk"),
-    "yellow": text("raised risk"),
-    "orange": text("high risk"),
-    "red": text("very high risk"),
+    "none": text("risk of no order in {days} below every warning level"),
+    "blue": text("slightly raised risk of no order in {days}"),
+    "yellow": text("raised risk of no order in {days}"),
+    "orange": text("high risk of no order in {days}"),
+    "red": text("very high risk of no order in {days}"),
 }
-#: Of somebody who gets no level, and of a probability that was not confirmed.
-NO_LEVEL = text("not rated, as no level is given outside the cohort")
-RISK_OF = text("{risk} of no order in {days} (no percentage: its calibration is not proved)")
-NO_RISK = text("{risk}, of no order in {days} (no percentage: its calibration is not proved)")
-CHANCE_OF = text("{chance} chance of no order in {days}")
+#: The risk of whoever gets no level.
+NOT_RATED = text("risk of no order in {days} not rated, as no level is given outside the cohort")
+UNPROVED = text("{risk} (no percentage: its calibration is not proved)")
+CHANCE = text("{chance} chance of no order in {days}")
 BETWEEN = text("{chance} ({low} to {high})")
 
 #: The sentence of all reasons that are not told one by one.
