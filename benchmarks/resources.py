@@ -75,6 +75,9 @@ def measured(arguments: argparse.Namespace, work: Path) -> list[tuple[str, Usage
         ("`kizashi train`: walk forward, all contestants, register", [*KIZASHI, "train", *common]),
         ("`kizashi score`: every customer, reasons, publish", [*KIZASHI, "score", *common]),
     ]
+    if arguments.only:
+        steps = [one for one in steps if arguments.only in one[0]]
+        return [_step(name, command, work) for name, command in steps]
     rows = [_step(name, command, work) for name, command in steps]
     customer = riskiest(work)
     rows.append(_step("`kizashi explain`: one customer", [*KIZASHI, "explain", customer, *common], work))
@@ -166,6 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--to", dest="last", help="last cutoff of the backtest")
     parser.add_argument("--cutoffs", type=int, default=CUTOFFS, help="monthly cutoffs of the features (%(default)s)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for resources.md (%(default)s)")
+    parser.add_argument("--only", default="", help="only the steps that have this in their name, such as train")
     parser.add_argument("--features-of", type=Path, help=argparse.SUPPRESS)
     return parser
 

@@ -92,14 +92,16 @@ def strongest(training: Training, variant: Variant, count: int) -> tuple[str, ..
     if len(training.columns) <= count:
         return training.columns
     rows, places = training.ranked
-    outcome = no_order_within(rows, ASKED_HORIZON)
+    asked = ASKED_HORIZON
+    outcome = no_order_within(rows, asked)
     if outcome.dropna().nunique() < 2:
-        outcome = no_order_within(rows, min(training.horizons))
+        asked = min(training.horizons)
+        outcome = no_order_within(rows, asked)
     if outcome.dropna().nunique() < 2:
         return training.columns
     known = outcome.notna().to_numpy()
     rows, places, outcome = rows[known], places[known], outcome[known]
-    start = rows[column(variant, ASKED_HORIZON)]
+    start = rows[column(variant, asked)]
     expected = special.expit(start.to_numpy() + level_offsets(start, outcome, rows["as_of"]))
     spread = np.sqrt((places**2).sum(axis=0))
     strength = np.abs(places.T @ (outcome.to_numpy() - expected)) / np.where(spread > 0, spread, 1.0)

@@ -91,7 +91,7 @@ import pandas as pd
 from features.snapshots import ELIGIBLE, monthly, take
 from models.folds import CHAMPION, with_outcomes
 from pipelines.replay import backtest
-from pipelines.train import judged_rows, write_parquet
+from pipelines.train import write_parquet
 
 PREDICTIONS = OUT / "predictions.parquet"
 if not PREDICTIONS.exists():
@@ -107,9 +107,9 @@ asked = [day.date() for day in sorted(said["as_of"].unique())]
 # each day it multiplies by the share that did not order among those still watched and still silent.
 
 # %%
-from features.labels import HORIZONS, no_order_within
-from features.windows import Window, choose_multiple, windows_of
-from models.economics import value_at_risk, measure_of
+from features.labels import CONFIRMED_DAYS, HORIZONS, no_order_within
+from features.windows import choose_multiple, windows_of
+from models.economics import measure_of, value_at_risk
 from models.evaluation import differences, standing_table
 from models.plots import portfolio_plot
 from models.portfolio import Portfolio, capacity_table, threshold_table
@@ -160,37 +160,47 @@ for days in HORIZONS:
 assert (np.diff(everybody) <= 0).all()
 
 # %% [markdown]
-# ## How pure is the label?
+# ## How pure is the label of the own window?
 #
-# Of those who were silent for a whole window, some order again within the next one: they were no loss. Their share is
-# the false churn of the label. The own window is a multiple of each customer's long gap; the smallest multiple that
-# keeps to the share asked for is taken, and the same can be asked of every fixed horizon.
+# Of those who were silent for their whole window, some order again within the next one: they were no loss. Their share
+# is the false churn of the label. The own window is a multiple of each customer's long gap, and the smallest multiple
+# that keeps to the share asked for is taken; where none does, the smallest that is not surely worse than the best.
 
 # %%
-choice = choose_multiple(eligible, intake.window())
+rule = intake.window()
+choice = choose_multiple(eligible, rule)
 print(choice.words)
-longest = intake.window().max_days
-fixed = {days: choose_multiple(eligible, Window((1.0,), min_days=days, max_days=days)).chosen for days in HORIZONS}
-purity = {f"own x {one.multiple:g}": one for one in choice.tried} | {f"{days} days": one for days, one in fixed.items()}
-told = {name: one for name, one in purity.items() if one.share is not None}
-for name, one in purity.items():
-    share = "not known yet" if one.share is None else f"{one.share:.0%} [{one.low:.0%}, {one.high:.0%}]"
-    print(f"{name}: false churn {share}, of {one.positives} silences of {one.customers} customers")
-
-shares = np.array([one.share for one in told.values()])
-spread = [[one.share - one.low for one in told.values()], [one.high - one.share for one in told.values()]]
+told = [one for one in choice.tried if one.share is not None]
 figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-if told:
-    panels[0].errorbar(shares, list(told), xerr=spread, fmt="o", color="black", capsize=2)
-panels[0].axvline(choice.max_false_churn, color="0.6", linestyle="--", label="asked for, at most")
-panels[0].set(xlim=(0, 1), xlabel="share that ordered within as long again", title="False churn")
+for one in told:
+    spread = [[one.share - one.low], [one.high - one.share]]
+    panels[0].errorbar([one.multiple], [one.share], yerr=spread, fmt="o", color="black", capsize=3)
+panels[0].axhline(choice.max_false_churn, color="0.6", linestyle="--", label="asked for, at most")
+panels[0].set(ylim=(0, 1), xlabel="multiple of the long gap", ylabel="false churn", title="Purity of the own window")
 panels[0].legend(frameon=False)
-for place, multiple in enumerate(intake.window().multiples):
-    own = windows_of(eligible, intake.window(), multiple).sort_values()
+for place, multiple in enumerate(rule.multiples):
+    own = windows_of(eligible, rule, multiple).sort_values()
     panels[1].plot(own, np.linspace(0, 1, len(own)), color=str(0.2 * place), label=f"{multiple:g} times")
 panels[1].set(xlabel="days of the own window", ylabel="share of customers", title="How long the own windows are")
 panels[1].legend(frameon=False)
 show(figure, "purity")
+
+# %% [markdown]
+# ## Who comes back after all?
+#
+# False churn looks as far ahead again as the window is long, so that it does not compare short windows with long ones.
+# The same question with one answer for all: of those who were silent for the window, how many ordered before 360 days
+# were over? Whoever was silent for so long counts as lost for certain.
+
+# %%
+sure = no_order_within(eligible, CONFIRMED_DAYS)
+windows = {str(days): pd.Series(days, index=eligible.index) for days in HORIZONS}
+windows[OWN] = windows_of(eligible, rule, choice.multiple)
+back = {}
+for name, window in windows.items():
+    silent = (no_order_within(eligible, window) == 1) & sure.notna()
+    back[name] = float(1 - sure[silent].mean()) if silent.any() else float("nan")
+    print(f"{name}: {back[name]:.0%} of {silent.sum()} silences ended within {CONFIRMED_DAYS} days")
 
 # %% [markdown]
 # ## How well can it be foretold?
@@ -208,10 +218,10 @@ for horizon in (*map(str, HORIZONS), OWN):
     probability, outcome = columns_of(horizon)
     named = predictions.rename(columns={probability: "probability", outcome: "outcome"})
     named = named[named["contestant"].isin([CHAMPION, *rules])].dropna(subset="outcome")
-    if named["outcome"].nunique() == 2:
+    if named["outcome"].nunique() == 2 and named["as_of"].nunique() >= 2:
         matured[horizon] = named[["contestant", "customer_id", "as_of", "probability", "outcome"]]
     else:
-        print(f"{horizon}: nothing has matured yet")
+        print(f"{horizon}: fewer than two dates have matured, or nobody or everybody was lost")
 figures = {}
 for horizon, judged in matured.items():
     standing = standing_table(judged, repeats=100, rng=rng).set_index("contestant")
@@ -224,13 +234,11 @@ for horizon, judged in matured.items():
         f"[{one['roc_auc_low']:.3f}, {one['roc_auc_high']:.3f}], {lead.value:+.3f} [{lead.low:+.3f}, {lead.high:+.3f}] "
         f"over {best}; lift of the first tenth {one['top_decile_lift']:.1f}"
     )
-summary = pd.DataFrame(figures).T
+summary = pd.DataFrame(figures).T.astype("float64")
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
 panels[0].bar(summary.index, summary["base_rate"], color="0.5")
 panels[0].set(title="Share lost", xlabel="horizon")
-spread = np.abs(
-    summary[["roc_auc_low", "roc_auc_high"]].to_numpy(dtype=float).T - summary["roc_auc"].to_numpy(dtype=float)
-)
+spread = np.abs(summary[["roc_auc_low", "roc_auc_high"]].to_numpy().T - summary["roc_auc"].to_numpy())
 panels[1].errorbar(summary.index, summary["roc_auc"], yerr=spread, fmt="o", color="black", capsize=3)
 panels[1].set(title="AUC of the champion, 95 %", xlabel="horizon")
 show(figure, "horizons")
@@ -261,6 +269,42 @@ for horizon, judged in matured.items():
     print(f"{horizon}: from a probability on")
     print(from_here[["threshold", *columns]].round(2).to_string(index=False))
 
+# %% [markdown]
+# What counts as lost differs between the horizons, so that these tables are read one by one and not against each other.
+# Where dates lie a quarter apart a warning is closed before the next one, and every further one counts as new.
+
 # %%
 shown = "90" if "90" in caught else next(iter(caught))
 show(portfolio_plot(caught[shown], title=f"No order within {shown} days"), "portfolio")
+
+# %% [markdown]
+# ## A recommendation
+#
+# The shortest horizon whose losses are real: of its silences no more end within the year than false churn is allowed.
+# A short one warns early and is soon known to be right or wrong; only where too many come back is it worth to wait.
+
+# %%
+judgeable = [name for name in windows if name in caught and np.isfinite(back[name])]
+kept = [name for name in judgeable if back[name] <= choice.max_false_churn]
+if not judgeable:
+    print("Too little has matured to recommend a horizon: use 90 days until a year and a half has passed.")
+else:
+    best = kept[0] if kept else min(judgeable, key=lambda name: back[name])
+    words = "the customer's own window" if best == OWN else f"{best} days"
+    known = rule.max_days if best == OWN else int(best)
+    here = caught[best][(caught[best]["contestant"] == CHAMPION) & (caught[best]["capacity"] == CAPACITIES[1])].iloc[0]
+    reason = (
+        f"the shortest horizon of which no more than {choice.max_false_churn:.0%} come back within the year"
+        if kept
+        else f"no horizon keeps to {choice.max_false_churn:.0%}, and of this one the fewest come back"
+    )
+    print(
+        f"Take {words}: {reason} ({back[best]:.0%}). {figures[best]['base_rate']:.0%} of the cohort is lost in it, the "
+        f"champion ranks them with an AUC of {figures[best]['roc_auc']:.2f}, and whether it was right is known after "
+        f"{known} days. At {CAPACITIES[1]} new warnings a month {here['precision']:.0%} of the contacts are right, and "
+        f"{here['caught_value_share']:.0%} of the lost value is caught by a new warning."
+    )
+    print(
+        f"For the daily list keep the own window: {choice.multiple:g} times the long gap suits who orders every week "
+        "and who orders twice a year alike. Fixed days serve to compare years and companies."
+    )

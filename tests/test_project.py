@@ -1,6 +1,7 @@
 """The repository itself: what stands at its top, what goes into the wheel, how long a file may be."""
 
 import importlib
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+from features import errors
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -67,6 +70,24 @@ def test_no_file_of_the_product_is_too_long_to_read():
         for path in (ROOT / package).rglob("*.py")
     }
     assert {path: length for path, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_every_error_is_drawn_in_the_tree():
+    for package in PACKAGES:
+        for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
+            importlib.import_module(module.name)
+    drawn = dict(re.findall(r"^    .*[`|]-- (\w+) +(.*)$", errors.__doc__, re.MULTILINE))
+    found = {kind.__name__: kind.__module__.replace(".", "/") + ".py" for kind in below(errors.KizashiError)}
+    found = {name: place for name, place in found.items() if place.split("/")[0] in PACKAGES}
+    assert set(drawn) == set(found)
+    home = "features/errors.py"
+    assert {name: place for name, place in found.items() if place != home and place not in drawn[name]} == {}
+
+
+def below(kind):
+    for one in kind.__subclasses__():
+        yield one
+        yield from below(one)
 
 
 def test_every_target_of_make_is_explained_by_make_help():

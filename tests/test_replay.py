@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from companies import BEGIN, EVERY_DAYS, FIRST, SETTINGS, STAYING, STOPPED, TRAINED, Company, regulars, written
+from companies import BEGIN, EVERY_DAYS, FIRST, SHORT, STAYING, STOPPED, TRAINED, Company, regulars, written
 
 from features.labels import HORIZONS
 from features.snapshots import ELIGIBLE, monthly, take
+from models import folds
 from models.evaluation import roc_auc
 from pipelines.intake import Request, take_in
 from pipelines.replay import COLUMNS, backtest
@@ -41,7 +42,9 @@ def test_everybody_eligible_has_a_row_at_every_cutoff_for_every_contestant(
     assert eligible.groupby("as_of").size().gt(20).sum() == len(cutoffs) == 5
     expected = set(zip(eligible["customer_id"], eligible["as_of"], eligible["churn_window_days"], strict=True))
     contestants = dict(iter(predictions.groupby("contestant")))
-    assert len(contestants) == 9
+    runners = {one.name for one in folds.contestants(intake.walk_options())}
+    assert set(contestants) == runners | {folds.BLEND, folds.CHAMPION}
+    assert {"days_since_last_order", "cycle", "health", "mbgcnbd", "logistic", "lightgbm"} < runners
     for rows in contestants.values():
         assert set(zip(rows["customer_id"], rows["as_of"], rows["churn_window_days"], strict=True)) == expected
 
@@ -50,8 +53,13 @@ def test_what_was_said_is_a_coherent_probability(predictions: pd.DataFrame) -> N
     said = predictions[[f"p_no_order_{days}" for days in HORIZONS]]
     assert (said.diff(axis=1).iloc[:, 1:] <= 0).all(axis=None)
     assert predictions["churn_probability"].between(0, 1).all()
-    levels = predictions.groupby("contestant")["level"].unique()
-    assert all(set(found) == {"none"} for name, found in levels.items() if name != "champion")
+    champion = predictions["contestant"] == folds.CHAMPION
+    assert set(predictions.loc[~champion, "level"]) == {"none"}
+    assert predictions.loc[~champion, ["churn_low", "churn_high"]].isna().all(axis=None)
+    here = predictions[champion]
+    assert (here["churn_low"] <= here["churn_probability"]).all()
+    assert (here["churn_probability"] <= here["churn_high"]).all()
+    assert (here["churn_low"] < here["churn_high"]).any()
 
 
 def test_the_champion_ranks_better_than_chance(predictions: pd.DataFrame) -> None:
@@ -66,7 +74,8 @@ def test_a_champion_that_is_trained_and_used_says_what_the_backtest_said(
     intake = company.taken_in(company.register_at(tmp_path / "out"), TRAINED)
     scores = score_day(intake, champion_of(intake.request.out)).scores
     here = predictions.query("contestant == 'champion'").loc[lambda rows: rows["as_of"] == pd.Timestamp(TRAINED)]
-    columns = ["customer_id", "churn_probability", *(f"p_no_order_{days}" for days in HORIZONS), "level"]
+    columns = ["customer_id", "churn_probability", "churn_low", "churn_high", "churn_window_days"]
+    columns += [*(f"p_no_order_{days}" for days in HORIZONS), "level", "queue"]
     scored = scores.loc[scores["cohort"] == ELIGIBLE, columns].reset_index(drop=True)
     pd.testing.assert_frame_equal(
         scored, here[columns].sort_values("customer_id", ignore_index=True), check_exact=True, check_dtype=False
@@ -79,7 +88,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("written")
     until = CUTOFF + timedelta(days=90)
     everybody = regulars(until + timedelta(days=30))
-    intake = take_in(Request(str(written(everybody, folder / "data")), folder / "out", until))
+    intake = take_in(Request(str(written(everybody, folder / "data", SHORT)), folder / "out", until))
     found = backtest(intake, CUTOFF, CUTOFF).predictions
     return found[found["contestant"] == "champion"].set_index("customer_id")
 
@@ -104,7 +113,7 @@ def test_an_outcome_that_has_not_matured_is_unknown_even_of_those_who_have_order
 def test_an_outcome_is_known_from_the_end_of_its_horizon_on(tmp_path: Path, observed: int, known: bool) -> None:
     until = CUTOFF + timedelta(days=observed)
     lines = regulars(CUTOFF + timedelta(days=200))
-    quick = SETTINGS.replace("max_slices = 12", "max_slices = 1")
+    quick = SHORT.replace("slice_every_months = 3", "slice_every_months = 6")
     intake = take_in(Request(str(written(lines, tmp_path / "data", quick)), tmp_path / "out", until))
     found = backtest(intake, CUTOFF, CUTOFF)
     assert found.predictions["no_order_90"].notna().all() == known
@@ -116,7 +125,7 @@ def test_a_prediction_does_not_depend_on_what_came_after_its_cutoff(tmp_path: Pa
     said = {}
     for name, days in (("short", 1), ("long", 120)):
         lines = regulars(CUTOFF + timedelta(days=days))
-        intake = take_in(Request(str(written(lines, tmp_path / name)), tmp_path / f"{name}-out"))
+        intake = take_in(Request(str(written(lines, tmp_path / name, SHORT)), tmp_path / f"{name}-out"))
         said[name] = backtest(intake, CUTOFF, CUTOFF).predictions[list(COLUMNS[: COLUMNS.index("level") + 1])]
     pd.testing.assert_frame_equal(said["short"], said["long"], check_exact=True)
 
@@ -132,4 +141,6 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path, predictions: pd.DataFrame
 def test_what_a_user_sees_of_a_backtest(company: Company, predictions: pd.DataFrame) -> None:
     said = company.said("backtest")
     assert f"{len(predictions):,} predictions: predictions.parquet" in said
+    for words in ("Every customer by track", "Partial defection within 90 days", "The window is "):
+        assert words in said
     assert not list(company.folder.glob(".predictions*")), "the clean events of a backtest are taken away again"

@@ -95,9 +95,12 @@ def test_nothing_that_was_known_later_changes_any_trial():
     frame = table.frame.assign(revenue_90d=table.frame["revenue_90d"].mask(later, 1e6), cohort="eligible")
     unknown = table.order_days["visible_from"] > pd.Timestamp(BEFORE)
     moved = pd.Series(pd.Timestamp(BEFORE), index=table.order_days.index) + pd.Timedelta(days=1)
+    # Every third order of before is cancelled a day after, all others come on that day.
+    cancelled = ~unknown & (table.order_days.index % 3 == 0)
     orders = table.order_days.assign(
         day=table.order_days["day"].mask(unknown, moved),
         visible_from=table.order_days["visible_from"].mask(unknown, moved + pd.Timedelta(days=1)),
+        visible_until=table.order_days["visible_until"].mask(cancelled, moved),
     )
     assert later.any()
     assert unknown.any()
