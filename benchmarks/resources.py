@@ -145,9 +145,10 @@ def facts(arguments: argparse.Namespace, work: Path, load: tuple[float, float]) 
     data = arguments.data if "://" in arguments.data else Path(arguments.data).name
     layout = f" --layout {arguments.layout}" if arguments.layout else ""
     period = f" --from {arguments.first} --to {arguments.last}" if arguments.first and arguments.last else ""
+    only = f" --only {arguments.only}" if arguments.only else ""
     names = ("kizashi", "duckdb", "lightgbm", "mlflow", "prefect")
     return [
-        f"Made by `python benchmarks/resources.py --data {data}{layout}{period}`.",
+        f"Made by `python benchmarks/resources.py --data {data}{layout}{period}{only}`.",
         f"Data: {lines:,} clean order lines of {customers:,} customers until {events.data_end}, in "
         f"{events.buckets} buckets; the commands read the whole file, rows without a customer included.",
         f"Machine: {cores} cores, {memory:.0f} GB of memory, {platform.system()}; mean number of processes that "

@@ -59,23 +59,26 @@ def explain(intake: Intake, customer_id: str, *, progress: Progress = silent) ->
     """
     champion = champion_of(intake.request.out)
     with snapshots_of(intake, champion.model, progress=progress) as parts:
-        day = score_parts(intake, champion.model, parts, progress=progress)
         found = _snapshot(parts, customer_id)
+        if found.empty or found["order_days_ever"].iloc[0] < 1:
+            book = parts.columns({"customer_id", "order_days_ever"})
+            known = sorted(book.loc[book["order_days_ever"] >= 1, "customer_id"])
+            raise SettingsError(
+                f"customer {customer_id!r} has no order known before {intake.as_of}. "
+                f"Known are for example {known[:3]}; give one of them, or a later --as-of."
+            )
+        day = score_parts(intake, champion.model, parts, progress=progress)
         medians = parts.medians(intake.as_of)
-    if found.empty or not day.scores.loc[day.scores["customer_id"] == customer_id, "history"].ne("none").any():
-        raise SettingsError(
-            f"customer {customer_id!r} has no order known before {intake.as_of}. "
-            f"Known are for example {day.scores['customer_id'].tolist()[:3]}; give one of them, or a later --as-of."
-        )
     score = day.scores[day.scores["customer_id"] == customer_id].set_index("customer_id").iloc[0]
     eligible = day.scores[day.scores["cohort"] == ELIGIBLE]
     place = None
     told = day.reasons[day.reasons["customer_id"] == customer_id]
     if score["cohort"] == ELIGIBLE:
         place = 1 + int((eligible["churn_probability"] > score["churn_probability"]).sum())
-        every = len({why.concept_of(name) for name in (*champion.model.boosting.columns, why.RHYTHM)})
-        known = with_columns(found, champion.model)
-        told = why.reasons(champion.model, known, count=every, peers=medians)
+        model = champion.model
+        read = (*model.boosting.columns, *model.logistic.columns, why.RHYTHM)
+        every = len({why.concept_of(name) for name in read})
+        told = why.reasons(model, with_columns(found, model), count=every, peers=medians)
         told = told[told["feature"] != why.OTHER]
     facts = found.iloc[0]
     row = facts.drop(["customer_id", "as_of", "cohort"]).to_dict()

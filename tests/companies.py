@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from os import killpg
@@ -80,6 +81,10 @@ class Finished:
     code: int
     out: str
     err: str
+
+
+#: A command run in the process of a test.
+Run = Callable[..., Finished]
 
 
 def finished(process: subprocess.Popen[str]) -> Finished:

@@ -12,12 +12,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import typer
-from companies import DAY, SETTINGS, Company, Finished, environment, kizashi, regulars, written
-from trained import Run
+from companies import DAY, SETTINGS, Company, Finished, Run, environment, kizashi, regulars, written
 from typer.testing import CliRunner
 
 from features.mapping import load_layout
+from models.artefact import trees_file
+from models.tracking import Tracking
+from models.verdict import PERCENTAGES
 from pipelines import cli
+from pipelines.intake import Intake
+from pipelines.score import Scored
+from pipelines.settings import tracking_folder
 
 pytest_plugins = ["trained"]
 
@@ -201,7 +206,7 @@ def test_an_unknown_customer_is_told_in_one_line(trained_place: list[str], run: 
     one_line(run("explain", "C99999", *trained_place), "customer 'C99999' has no order known before .* for example")
 
 
-@pytest.mark.parametrize("file", ["lightgbm_90.txt", "manifest.json"])
+@pytest.mark.parametrize("file", [trees_file(30, 0), "logistic.json", "manifest.json"])
 def test_an_altered_model_is_told_in_one_line(trained_place: list[str], run: Run, tmp_path: Path, file: str) -> None:
     [altered] = (tmp_path / "out" / "mlflow").rglob(file)
     altered.write_text(altered.read_text(encoding="utf-8")[:-40], encoding="utf-8")
@@ -214,9 +219,9 @@ def test_a_model_that_is_gone_is_told_in_one_line(trained_place: list[str], run:
 
 
 def test_a_date_is_published_once_and_contradicted_only_on_demand(
-    company: Company, trained_place: list[str], run: Run, tmp_path: Path
+    company: Company, scored: tuple[Intake, Scored], trained_place: list[str], run: Run, tmp_path: Path
 ) -> None:
-    assert "scores and " in run("score", *trained_place).out
+    shutil.copytree(scored[0].request.out, tmp_path / "out", dirs_exist_ok=True)
     assert "were published already, nothing changed" in run("score", *trained_place).out
     lines = company.orders()
     lines["amount"] *= 1.01
@@ -249,16 +254,58 @@ def test_a_morning_lists_the_loud_with_reasons_and_counts_everybody(
 ) -> None:
     done = run("score", *trained_place, "--limit", "1")
     assert f"All {len(company.customers())} customers: " in done.out
+    # two cutoffs prove no calibration
+    assert re.search(
+        r"● C\d+ .*: high risk of no order in \d+ days \(no percentage: its calibration is not pr", done.out
+    )
+    assert "% chance" not in done.out
     assert f"Next: kizashi explain CUSTOMER --data {company.data} --as-of {DAY}" in done.out
     assert "outside the cohort" in done.out
 
 
-def test_an_explanation_shows_its_sum(company: Company, trained_place: list[str], run: Run) -> None:
-    done = run("explain", company.orders()["customer_id"].iloc[0], *trained_place)
+UNPROVED = re.escape("(no percentage: its calibration is not proved)")
+
+
+def explained(scored: tuple[Intake, Scored], options: list[str], run: Run) -> tuple[pd.Series, str]:
+    """The score of one of the day's orange customers and what is told of it."""
+    here = scored[1].day.scores.query("cohort == 'eligible'")
+    row = here.loc[here.loc[here["level"] == "orange", "churn_probability"].idxmin()]
+    place = 1 + (here["churn_probability"] > row["churn_probability"]).sum()
+    done = run("explain", row["customer_id"], *options)
     assert done.code == 0, done.err
     [line] = [line for line in done.out.splitlines() if line.startswith("Sum: base")]
-    base, reasons, total, own = map(float, re.findall(r"[+-]\d+\.\d+", line))
+    base, reasons, total, own = map(float, re.findall(r"[+-]\d+\.\d+", line)[:4])
     assert total == pytest.approx(base + reasons, abs=2e-4) == pytest.approx(own, abs=2e-4)
+    said = " ".join(done.out.split())
+    assert f"; place {place} of {len(here)} by risk. The window is this customer's own." in said
+    return row, said
+
+
+def test_an_explanation_shows_its_sum_and_no_percentage_that_is_not_proved(
+    scored: tuple[Intake, Scored], trained_place: list[str], run: Run
+) -> None:
+    row, said = explained(scored, trained_place, run)
+    risk = (
+        f"High risk of no order in {row['churn_window_days']:.0f} days (no percentage: its calibration is not proved)"
+    )
+    assert f"{risk}; place 1 of " in said
+    assert "points" not in said
+    assert "No order within: 30 days" not in said
+
+
+def test_an_explanation_shows_the_interval_of_a_probability_that_is_proved(
+    scored: tuple[Intake, Scored], trained_place: list[str], run: Run, tmp_path: Path
+) -> None:
+    path = Tracking(tracking_folder(tmp_path / "out")).champion_folder() / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["facts"]["certificate"]["verdict"] = PERCENTAGES
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    row, said = explained(scored, trained_place, run)
+    chance, low, high = (f"{row[name]:.0%}" for name in ("churn_probability", "churn_low", "churn_high"))
+    days = f"{row['churn_window_days']:.0f} days"
+    assert f"{chance} ({low} to {high}) chance of no order in {days}; place" in said
+    assert f"No order within: 30 days {row['p_no_order_30']:.0%}, " in said
+    assert f"that is {row['churn_probability']:.1%}. Model kizashi/1@" in said
 
 
 def test_a_warning_is_one_line_too(tmp_path: Path) -> None:

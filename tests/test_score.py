@@ -1,9 +1,11 @@
 """The daily run: everybody has a row, the rows add up, a date is published once, and nothing later is seen."""
 
+import shutil
 import signal
 import sqlite3
 import subprocess
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import date
 from os import killpg
 from pathlib import Path
@@ -17,10 +19,11 @@ from two_clocks import as_it_was
 
 from features.errors import StoreError
 from features.snapshots import ELIGIBLE
+from models.verdict import LEVELS_ONLY, PERCENTAGES
 from pipelines.intake import Intake, Request, take_in
 from pipelines.score import ForesightWarning, MissingFeatures, Scored, champion_of, score, score_day
 from pipelines.settings import database_url
-from serving.records import HORIZON_PROBABILITIES, SCORE_COLUMNS, SCORE_NUMBERS
+from serving.records import HORIZON_PROBABILITIES, INTERVAL, LEVEL_ALONE, PERCENT, SCORE_COLUMNS, SCORE_NUMBERS
 from serving.store import Store
 
 pytest_plugins = ["trained"]
@@ -46,7 +49,7 @@ def test_every_customer_of_the_book_has_exactly_one_row(company: Company, scored
     scores = scored[1].day.scores
     assert scores["customer_id"].is_unique
     assert set(scores["customer_id"]) == set(company.customers()["customer_id"])
-    assert set(scores["cohort"]) == {ELIGIBLE, "dormant", "few_order_days", "no_order"}
+    assert set(scores["cohort"]) == {ELIGIBLE, "dormant", "few_order_days", "no_order", "project", "off_season"}
 
 
 def test_without_a_table_of_customers_the_book_is_who_has_ordered(company: Company, tmp_path: Path) -> None:
@@ -64,8 +67,12 @@ def test_the_probabilities_of_a_customer_agree_with_each_other(scored: Done) -> 
     assert horizons.le(1).all(axis=None)
     assert (horizons.diff(axis=1).iloc[:, 1:] <= 0).all(axis=None)
     np.testing.assert_array_equal(known["churn_probability"], expit(known["margin"]))
-    # the own window lies between 30 and 180 days, and so does its probability
-    assert known["churn_probability"].between(known["p_no_order_180"] - 1e-12, known["p_no_order_30"] + 1e-12).all()
+    # the own window lies between 30 and 180 days, and so does its probability; that of a project is a year
+    own = known[known["cohort"] != "project"]
+    assert own["churn_probability"].between(own["p_no_order_180"] - 1e-12, own["p_no_order_30"] + 1e-12).all()
+    year = known[known["cohort"] == "project"]
+    assert set(year["churn_window_days"]) == {365.0}
+    assert (year["churn_probability"] <= year["p_no_order_180"]).all()
     np.testing.assert_array_equal(known["expected_loss"], known["value_at_risk"] * known["churn_probability"])
 
 
@@ -91,7 +98,13 @@ def test_every_reason_has_its_place_and_its_sentence(scored: Done) -> None:
 
 @pytest.mark.parametrize(
     ("cohort", "history", "probable"),
-    [("dormant", {"enough", "short"}, True), ("few_order_days", {"short"}, True), ("no_order", {"none"}, False)],
+    [
+        ("dormant", {"enough", "short"}, True),
+        ("few_order_days", {"enough", "short"}, True),
+        ("project", {"enough"}, True),
+        ("off_season", {"enough"}, True),
+        ("no_order", {"none"}, False),
+    ],
 )
 def test_whoever_is_outside_the_cohort_has_a_row_without_a_level(
     scored: Done, cohort: str, history: set[str], probable: bool
@@ -102,6 +115,35 @@ def test_whoever_is_outside_the_cohort_has_a_row_without_a_level(
     assert set(rows["history"]) <= history
     assert rows[list(SCORE_NUMBERS)].notna().all(axis=None) == probable
     assert rows[list(SCORE_NUMBERS)].isna().all(axis=None) != probable
+    assert rows[list(INTERVAL)].isna().all(axis=None)
+    assert set(rows["shown"]) == {LEVEL_ALONE}
+    assert rows["completeness"].notna().all() == probable
+
+
+def test_the_certificate_decides_whether_percentages_are_shown(scored: Done) -> None:
+    champion, days = scored[1].champion, {LEVELS_ONLY: scored[1].day}
+    assert champion.model.facts["certificate"]["verdict"] == LEVELS_ONLY, "two cutoffs prove no calibration"
+    proved = replace(champion, model=champion.model.with_facts(certificate={"verdict": PERCENTAGES}))
+    days[PERCENTAGES] = score_day(scored[0], proved)
+    said = {verdict: day.scores.query("cohort == 'eligible'")["shown"].unique() for verdict, day in days.items()}
+    assert {verdict: list(shown) for verdict, shown in said.items()} == {
+        LEVELS_ONLY: [LEVEL_ALONE],
+        PERCENTAGES: [PERCENT],
+    }
+    outside = days[PERCENTAGES].scores.query("cohort != 'eligible'")
+    assert set(outside["shown"]) == {LEVEL_ALONE}
+    numbers = [*SCORE_NUMBERS, *INTERVAL]
+    pd.testing.assert_frame_equal(
+        days[PERCENTAGES].scores[numbers], days[LEVELS_ONLY].scores[numbers], check_exact=True
+    )
+    assert not days[LEVELS_ONLY].reasons["text"].str.contains("the chance of no order").any()
+
+
+def test_every_eligible_customer_has_an_interval_around_its_probability(scored: Done) -> None:
+    here = scored[1].day.scores.query("cohort == 'eligible'")
+    assert (here["churn_low"] < here["churn_probability"]).all()
+    assert (here["churn_probability"] < here["churn_high"]).all()
+    assert here["completeness"].isin(["A", "B", "C", "D"]).all()
 
 
 def test_what_is_stored_is_what_was_computed(scored: Done) -> None:
@@ -116,10 +158,17 @@ def test_what_is_stored_is_what_was_computed(scored: Done) -> None:
     assert len(reasons) == len(done.day.reasons) == done.published.reasons
 
 
-def test_a_second_run_finds_the_date_published_and_changes_nothing(company: Company, tmp_path: Path) -> None:
-    out = company.register_at(tmp_path / "out")
-    first = score(company.taken_in(out, DAY))
-    intake = company.taken_in(out, DAY)
+@pytest.fixture
+def published(scored: Done, tmp_path: Path) -> Path:
+    """An output folder with the register and the published scores of `DAY`."""
+    return Path(shutil.copytree(scored[0].request.out, tmp_path / "out"))
+
+
+def test_a_second_run_finds_the_date_published_and_changes_nothing(
+    company: Company, scored: Done, published: Path
+) -> None:
+    first = scored[1]
+    intake = company.taken_in(published, DAY)
     again = score(intake)
     assert (first.published.unchanged, again.published.unchanged) == (False, True)
     assert again.published.run == first.published.run
@@ -127,13 +176,14 @@ def test_a_second_run_finds_the_date_published_and_changes_nothing(company: Comp
     assert runs_in(intake) == {"published": 1}
 
 
-def test_other_data_for_a_published_date_needs_to_be_asked_for(company: Company, tmp_path: Path) -> None:
-    out = company.register_at(tmp_path / "out")
-    first = score(company.taken_in(out, DAY))
+def test_other_data_for_a_published_date_needs_to_be_asked_for(
+    company: Company, scored: Done, published: Path, tmp_path: Path
+) -> None:
+    first = scored[1]
     lines = company.orders()
     lines.loc[lines["ordered_at"] < pd.Timestamp(2026, 1, 1), "amount"] *= 2
     data = company.changed(tmp_path / "corrected", transactions=lines)
-    intake = company.taken_in(out, DAY, data)
+    intake = company.taken_in(published, DAY, data)
     with pytest.raises(StoreError, match=r"already published by run score-\w+: input_fingerprint .* --supersede"):
         score(intake)
     with store_of(intake) as store:
@@ -167,7 +217,7 @@ def test_the_smallest_change_of_the_past_is_seen(company: Company, scored: Done,
     assert day.digest != scored[1].day.digest
 
 
-@pytest.mark.parametrize(("as_of", "warns"), [("2026-06-30", True), ("2026-07-01", False), ("2026-07-02", False)])
+@pytest.mark.parametrize(("as_of", "warns"), [("2026-06-30", True), ("2026-07-01", False)])
 def test_a_date_before_the_training_is_scored_with_a_warning(
     company: Company, tmp_path: Path, as_of: str, warns: bool
 ) -> None:
@@ -202,8 +252,7 @@ def test_a_killed_run_leaves_the_date_whole_or_unpublished(company: Company, sco
     whole = {"runs": 1, "scores": scored[1].published.customers, "reasons": scored[1].published.reasons}
     random = np.random.default_rng(7)
     # what it has said last, and how many seconds later it dies
-    deaths = [("", random.uniform(0.5, 6)) for _ in range(3)]
-    deaths += [("- features", random.uniform(0, 1)), ("- publishing", random.uniform(0, 0.2))]
+    deaths = [("", random.uniform(0.5, 6)), ("- features", random.uniform(0, 1)), ("- publishing", 0.1)]
     servers = []
     try:
         for stage, seconds in deaths:

@@ -4,18 +4,15 @@ import os
 import sqlite3
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from companies import DAY, Company, Finished, make
+from companies import DAY, Company, Finished, Run, make
 
 from pipelines import caller, cli
 from pipelines.intake import Intake, Request
 from pipelines.score import Scored, score
-
-Run = Callable[..., Finished]
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +63,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 def _without_prefect(flow: str, request: Request | None = None, **parameters: Any) -> Any:
     """What the flow calls, with the parameters that the command gives it."""
+    # Prefect, which is imported with the flows, does not make the parents of its home
+    (Path(parameters["out"]) / "prefect").mkdir(parents=True, exist_ok=True)
     from pipelines import flows
 
     token = caller.REQUEST.set(request)
