@@ -134,6 +134,7 @@ class Company:
 
     def changed(self, folder: Path, **tables: pd.DataFrame) -> Path:
         """A folder with the company's data and settings in which some tables say something else."""
+        folder.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():
             written(table, folder, name=name)
         for file in self.data.glob("*.parquet"):

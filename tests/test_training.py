@@ -37,11 +37,11 @@ def shuffled(company: Company) -> dict[str, pd.DataFrame]:
     return {"transactions": lines.assign(customer_id=lines["order_id"].map(others))}
 
 
-def in_yen(company: Company) -> dict[str, pd.DataFrame]:
+def in_yen(company: Company, month: str = "2026-07") -> dict[str, pd.DataFrame]:
     """The amounts of the newest month are a thousand times as large."""
     lines = company.orders()
-    july = (lines["ordered_at"] >= "2026-07-01") & (lines["ordered_at"] < "2026-08-01")
-    return {"transactions": lines.assign(amount=lines["amount"].where(~july, lines["amount"] * 1000))}
+    newest = lines["ordered_at"].dt.strftime("%Y-%m") == month
+    return {"transactions": lines.assign(amount=lines["amount"].where(~newest, lines["amount"] * 1000))}
 
 
 #: What happened to the month, and what is said of it.
@@ -114,16 +114,16 @@ def test_the_real_command_refuses_it_just_so(company: Company, out: Path, tmp_pa
 def test_a_month_that_somebody_accepts_is_learnt_promoted_and_taken_back_on_record(
     company: Company, out: Path, tmp_path: Path, run: Run
 ) -> None:
-    data = poisoned(company, "thousandfold", tmp_path / "data")
-    why = "prices are in yen now"
-    done = run("train", "--data", str(data), "--as-of", str(DAY), "--out", "out", "--by", "yuki", "--accept-data", why)
+    data, why = company.changed(tmp_path / "data", **in_yen(company, "2026-06")), "prices are in yen now"
+    options = ["--data", str(data), "--as-of", str(TRAINED), "--config", str(company.data / "kizashi.toml")]
+    done = run("train", *options, "--out", "out", "--by", "yuki", "--accept-data", why)
     assert done.code == 0, done.err
     assert "Registered version 2 as challenger" in done.out
     assert 'The old champion stays in use; `kizashi promote --because "..."` replaces it.' in " ".join(done.out.split())
     assert aliases(out) == {1: ("champion",), 2: ("challenger",)}
     folder = Tracking(tracking_folder(out)).champion_folder("challenger")
     card = (folder.parent / "card.md").read_text(encoding="utf-8")
-    assert str(DAY) in card
+    assert str(TRAINED) in card
     assert why in (folder / "manifest.json").read_text(encoding="utf-8")
 
     promoted = run("promote", "--because", "the yen month is real", "--by", "kenji", "--out", "out")
@@ -157,7 +157,7 @@ max_days_since_last_order = 60
 [window]
 min_days = 30
 max_days = 90
-max_false_churn = 0.2
+max_false_churn = 0.1
 """
 
 
@@ -166,8 +166,8 @@ def pausing() -> pd.DataFrame:
     rng = np.random.default_rng(5)
     rows = []
     for number in range(ON + GONE):
-        day = date(2024, 1, 1) + timedelta(days=int(rng.integers(0, 280)))
-        end = date(2025, 3, 1) if number < ON else date(2024, 9, 1) + timedelta(days=int(rng.integers(0, 90)))
+        day = date(2023, 9, 1) + timedelta(days=int(rng.integers(0, 200)))
+        end = date(2025, 3, 1) if number < ON else date(2024, 6, 1) + timedelta(days=int(rng.integers(0, 80)))
         place = int(rng.integers(0, 12))
         while day < end:
             rows.append((f"P{number:02d}", f"{number}-{len(rows)}", pd.Timestamp(day), 100.0))
@@ -195,7 +195,7 @@ def test_the_window_that_the_companys_past_chooses_reaches_the_published_scores(
     assert (here[expected.index] == expected).all()
 
 
-#: The day of the small book, after a year of orders; the quarter after it says who was right.
+#: The end of the small book's year of orders; the quarter after it says who was right.
 TODAY = date(2026, 6, 1)
 LATER = date(2026, 9, 1)
 OTHERS = tuple(name for name in CONTRACT if name not in ("transactions", "customers"))
@@ -210,9 +210,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Intake, Intake]:
     columns = ["customer_id", "order_id", "ordered_at", "amount"]
     settings = SHORT.replace("slice_every_months = 3\n", "").replace("max_slices = 3", "max_slices = 9")
     found = []
-    for name, part, as_of in (("year", known, TODAY), ("later", lines, LATER)):
+    for name, part in (("year", known), ("later", lines)):
         data = written(part[columns].drop_duplicates(), folder / name, settings)
-        found.append(take_in(Request(str(data), folder / f"{name}-out", as_of)))
+        found.append(take_in(Request(str(data), folder / f"{name}-out")))
     return found[0], found[1]
 
 
@@ -245,7 +245,9 @@ def test_a_small_book_without_labels_is_scored_by_the_label_free_model_and_told_
 def test_a_small_book_is_ranked_as_well_as_by_its_best_rule(
     small: tuple[Intake, Intake], small_trained: tuple[Trained, Scored]
 ) -> None:
-    predictions = backtest(small[1], TODAY, TODAY).predictions
+    today = small[0].as_of
+    assert small[1].as_of - today > timedelta(days=90)
+    predictions = backtest(small[1], today, today).predictions
     mine = predictions[predictions["contestant"] == "champion"].set_index("customer_id")["p_no_order_90"]
     scores = small_trained[1].day.scores.set_index("customer_id")
     here = scores.loc[scores["cohort"] == ELIGIBLE, "p_no_order_90"]
