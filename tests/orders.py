@@ -91,12 +91,16 @@ def laid_out(table: pd.DataFrame, **others: pd.DataFrame) -> Iterator[duckdb.Duc
 
 
 def snapshots_of(
-    table: pd.DataFrame, as_ofs: Iterable[date], options: dict[str, Any] | None = None, **others: pd.DataFrame
+    table: pd.DataFrame,
+    as_ofs: Iterable[date],
+    options: dict[str, Any] | None = None,
+    cohort: snapshots.Cohort | None = None,
+    **others: pd.DataFrame,
 ) -> pd.DataFrame:
     """All features of these order lines and other tables, one row per (as_of, customer), their cohort and window."""
     held, values = present(table, **others), resolved(options or {})
     with laid_out(table, **others) as con:
-        frame = snapshots.first_pass(con, list(as_ofs), held, snapshots.Cohort(), options=values)
+        frame = snapshots.first_pass(con, list(as_ofs), held, cohort or snapshots.Cohort(), options=values)
     with quiet_connection() as con:
         con.register("frame", frame)
         levels = peers.market_levels("SELECT * FROM frame", con, held)

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from companies import ALONE, Finished, finished, started
+from companies import ALONE, SHORT, Finished, finished, started
 
 from pipelines import demo
 
@@ -24,7 +24,7 @@ def can_be_alone() -> bool:
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished]:
     """The folder and the output of the real command, cut off from every network where the system allows it."""
     folder = tmp_path_factory.mktemp("empty")
-    (folder / "kizashi.toml").write_text("[lightgbm]\nrounds = 20\n[training]\nthreads = 1\n")
+    (folder / "kizashi.toml").write_text(SHORT)
     return folder, finished(started(["demo", *SMALL], folder, network=not can_be_alone()))
 
 
@@ -66,7 +66,10 @@ def test_the_same_company_again_gives_the_same_list(shown: tuple[Path, Finished]
     assert 0 < len(listed) == len(set(listed)) == len(loud) - further
     assert set(listed) <= set(loud["customer_id"])
     for row in loud[loud["customer_id"].isin(listed)].to_dict("records"):
-        assert re.search(f"● {row['customer_id']} .*: {row['churn_probability']:.0%} chance", done.out)
+        risk = f"{row['churn_probability']:.0%} chance" if row["shown"] == "percent" else "(very )?high risk"
+        assert re.search(
+            f"● {row['customer_id']} .*: {risk} of no order in {row['churn_window_days']:.0f} days", done.out
+        )
 
 
 def test_the_test_says_where_it_could_not_cut_the_network_off() -> None:

@@ -10,6 +10,7 @@ from naive_features import naive_features
 from orders import features_of, lines, nasty_lines, snapshots_of, visible_at, world_lines
 
 from features.registry import REGISTRY, registered
+from features.snapshots import Cohort
 
 MAY_4 = date(2024, 5, 4)
 #: The engine rounds each logarithm, and each part of two gaps, to a millionth.
@@ -33,7 +34,9 @@ def with_deliveries(table: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
 def disagreements(table: pd.DataFrame, as_ofs: list[date]) -> dict[str, str]:
     """Features in which the engine and the naive version differ, with the first customer of whom they do."""
     found = {}
-    engine = snapshots_of(table, as_ofs)
+    # The naive version knows of no tracks: whoever has ordered twice, and within a year, is its cohort.
+    everybody = Cohort(projects_apart=False, seasons_apart=False, reactivated_apart=False)
+    engine = snapshots_of(table, as_ofs, cohort=everybody)
     for as_of in as_ofs:
         naive = naive_features(table, visible_at(table), as_of).astype("float64")
         mine = engine[engine["as_of"] == pd.Timestamp(as_of)].set_index("customer_id")

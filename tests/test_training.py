@@ -19,9 +19,9 @@ from models.rules import RULES
 from models.tracking import Tracking
 from pipelines.intake import Intake, Request, take_in
 from pipelines.replay import backtest
-from pipelines.score import Champion, Scored, score, snapshots_of
+from pipelines.score import Scored, score, snapshots_of
 from pipelines.settings import tracking_folder
-from pipelines.train import Asked, Trained, judged_rows, train
+from pipelines.train import Asked, judged_rows, train
 from serving.store import Store
 
 pytest_plugins = ["trained"]
@@ -216,24 +216,19 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Intake, Intake]:
     return found[0], found[1]
 
 
-@pytest.fixture(scope="module")
-def small_trained(small: tuple[Intake, Intake]) -> tuple[Trained, Scored]:
-    """What a training and a daily run make of the year."""
-    trained = train(small[0], Asked("yuki", WHEN))
-    return trained, score(small[0])
-
-
 def test_a_small_book_without_labels_is_scored_by_the_label_free_model_and_told_why(
-    small_trained: tuple[Trained, Scored],
+    small: tuple[Intake, Intake],
 ) -> None:
-    trained, done = small_trained
+    trained = train(small[0], Asked("yuki", WHEN))
     assert trained.version.aliases == ("champion",)
+    assert trained.champion.facts["profile"]["tables"].keys() == {"transactions"}
     assert trained.champion.selection.in_use == "label_free"
     assert trained.champion.selection.words.startswith("In use is the order rhythm alone, which needs no past losses")
     assert trained.champion.selection.words in trained.card
-    assert not trained.judged.certificate.shows_percentages
-    assert "uncalibrated for this company" in trained.judged.certificate.to_words()[0]
-    scores = done.day.scores
+    certificate = trained.judged.certificate
+    assert not certificate.shows_percentages
+    assert {"few_customers", "few_cutoffs"} <= {one.code for one in certificate.findings if one.withholds}
+    scores = score(small[0]).day.scores
     here = scores[scores["cohort"] == ELIGIBLE]
     assert len(here) > 40
     assert set(scores["shown"]) == {"level"}
@@ -242,25 +237,13 @@ def test_a_small_book_without_labels_is_scored_by_the_label_free_model_and_told_
     assert (scores.loc[scores["cohort"] != ELIGIBLE, "level"] == "none").all()
 
 
-def test_a_small_book_is_ranked_as_well_as_by_its_best_rule(
-    small: tuple[Intake, Intake], small_trained: tuple[Trained, Scored]
-) -> None:
+def test_a_small_book_is_ranked_as_well_as_by_its_best_rule(small: tuple[Intake, Intake]) -> None:
     today = small[0].as_of
     assert small[1].as_of - today > timedelta(days=90)
     predictions = backtest(small[1], today, today).predictions
-    mine = predictions[predictions["contestant"] == "champion"].set_index("customer_id")["p_no_order_90"]
-    scores = small_trained[1].day.scores.set_index("customer_id")
-    here = scores.loc[scores["cohort"] == ELIGIBLE, "p_no_order_90"]
-    pd.testing.assert_series_equal(here, mine[here.index], check_exact=True)
     judged = judged_rows(predictions, 90)
     aucs = {name: roc_auc(rows["probability"], rows["outcome"]) for name, rows in judged.groupby("contestant")}
     best = max((rule.name for rule in RULES), key=lambda name: aucs[name])
     [gap] = differences(judged, [("champion", best)], ["roc_auc"], repeats=500, rng=np.random.default_rng(1))
     assert gap.high >= 0, (aucs, gap)
     assert aucs["champion"] > 0.5
-
-
-def test_a_champion_of_orders_alone_needs_nothing_else(small_trained: tuple[Trained, Scored]) -> None:
-    champion: Champion = small_trained[1].champion
-    assert champion.version.startswith("kizashi/1@")
-    assert champion.model.facts["profile"]["tables"].keys() == {"transactions"}

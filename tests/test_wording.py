@@ -318,6 +318,22 @@ def test_every_concept_dimension_and_unit_of_the_registry_has_its_words():
     assert set(names.KIND_OF_UNIT.values()) <= set(KINDS)
 
 
+def test_a_risk_is_told_as_a_percentage_with_its_interval_or_by_its_level_alone():
+    assert wording.outlook("orange", 45, chance=0.46) == "46% chance of no order in 45 days"
+    between = wording.outlook("orange", 45, chance=0.46, interval=(0.31, 0.62))
+    assert between == "46% (31% to 62%) chance of no order in 45 days"
+    unproved = "(no percentage: its calibration is not proved)"
+    assert [wording.outlook(level, 45) for level in LEVELS] == [
+        f"risk of no order in 45 days below every warning level {unproved}",
+        f"slightly raised risk of no order in 45 days {unproved}",
+        f"raised risk of no order in 45 days {unproved}",
+        f"high risk of no order in 45 days {unproved}",
+        f"very high risk of no order in 45 days {unproved}",
+    ]
+    outside = wording.outlook("none", 1, rated=False)
+    assert outside == "risk of no order in 1 day not rated, as no level is given outside the cohort"
+
+
 def test_every_level_and_every_cohort_has_its_words():
     assert [wording.level_name(level) for level in LEVELS] == ["No warning", "Blue", "Yellow", "Orange", "Red"]
     rows = pd.DataFrame({"order_days_ever": [5, math.nan, 1, 5], "days_since_last_order": [366, math.nan, 3, 365]})
@@ -389,7 +405,7 @@ def test_every_message_is_extracted_with_the_placeholders_that_it_is_given():
         slots = {name for _, name, _, _ in string.Formatter().parse(way.message) if name}
         assert slots == set(way.slots) | free.get(way.message, set())
     assert {(count.one, count.many) for count in COUNTS.values()} <= found
-    tables = (names.CONCEPTS, names.DIMENSIONS, names.LEVELS, names.DIRECTIONS, names.UNITS)
+    tables = (names.CONCEPTS, names.DIMENSIONS, names.LEVELS, names.RISKS, names.DIRECTIONS, names.UNITS)
     assert {name for table in tables for name in table.values()} <= found
 
 
