@@ -108,11 +108,16 @@ def snapshots_of(
 
 
 def features_of(
-    text: str, as_of: date, customer: str = "A", options: dict[str, Any] | None = None, **others: str
+    text: str,
+    as_of: date,
+    customer: str = "A",
+    options: dict[str, Any] | None = None,
+    cohort: snapshots.Cohort | None = None,
+    **others: str,
 ) -> pd.Series:
     """The features of one customer at one cutoff; every table is written as for :func:`lines`."""
     tables = {name: lines(written) for name, written in others.items()}
-    frame = snapshots_of(lines(text), [as_of], options, **tables)
+    frame = snapshots_of(lines(text), [as_of], options, cohort, **tables)
     numbers = frame.set_index("customer_id").drop(columns=["as_of", "segment", "cohort", "rhythm_class"])
     return numbers.loc[customer].astype("float64")
 

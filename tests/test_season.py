@@ -67,7 +67,7 @@ SEASON = [900, 370, 380, 390, 400, 350, 200, 190, 180]
 
 def test_the_season_of_a_segment_is_its_order_days_of_last_year_against_an_even_spread():
     text = table(*(ordered([*SEASON, 50], customer=name) for name in "ABC"))
-    row = features_of(text, MAY_4)
+    row = features_of(text, MAY_4, cohort=Cohort(projects_apart=False, seasons_apart=False))
     assert row["order_days_same_90d_last_year"] == 4.0
     assert row["segment_season_past_90d_vs_even"] == pytest.approx(4 / (8 * 90 / 365))
     # of the 5 order days of the past 365 days one fell in the 90 days that followed this date, and in the 30
@@ -78,7 +78,7 @@ def test_the_season_of_a_segment_is_its_order_days_of_last_year_against_an_even_
 
 def test_order_days_are_held_against_the_usual_at_this_time_of_the_year():
     text = table(*(ordered([*SEASON, 50], customer=name) for name in "ABC"))
-    row = features_of(text, MAY_4)
+    row = features_of(text, MAY_4, cohort=Cohort(projects_apart=False, seasons_apart=False))
     # usual 8 * 90 / 365 a quarter, but 4 in this one: 1 + 1 against 4 + 1
     assert row["order_days_90d_vs_usual"] == pytest.approx(2 / (8 * 90 / 365 + 1))
     assert row["order_days_90d_vs_season_usual"] == pytest.approx(2 / 5)
