@@ -7,6 +7,8 @@ import pytest
 from histories import MAY_4, ordered, table
 from orders import features_of, lines, snapshots_of
 
+from features.snapshots import Cohort
+
 OPEN = [
     "open_season_share",
     "open_season_days_since_last_order",
