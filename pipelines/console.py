@@ -1,7 +1,7 @@
 """What the command line shows: tables, the morning's list, one customer's story. serving.wording has the sentences."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -198,7 +198,7 @@ def _warned(row: dict, name: str, told: pd.DataFrame | None, currency: str) -> N
             out.print(f"      - {text}", markup=False)
 
 
-def _outlook(score: Mapping[str, Any], *, interval: bool = False) -> str:
+def _outlook(score: Mapping[Hashable, Any], *, interval: bool = False) -> str:
     """A customer's risk in words: as a percentage where the certificate lets one be shown, else by its level."""
     return outlook(
         score["level"],
