@@ -10,7 +10,8 @@ Should that lock ever be lost (a connection pooler between us and PostgreSQL), t
 in the last transaction and a unique index has the last word.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -105,6 +106,18 @@ class Store:
     def __exit__(self, *exc: object) -> None:
         """Close."""
         self.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Give a transaction in which the loop's events are appended: all of them, or none after an error."""
+        with told(self._engine.url), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Give a transaction for reading."""
+        with told(self._engine.url), self._engine.begin() as connection:
+            yield connection
 
     def publish(
         self,

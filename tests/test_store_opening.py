@@ -102,7 +102,7 @@ def test_rows_of_the_first_version_stay_and_show_their_level_alone(url: str, pla
     with Store.open(url, create=False) as opened:
         scores, reasons = opened.scores(date(2026, 3, 1)), opened.reasons(date(2026, 3, 1))
     after = told_by(plain, "SELECT * FROM scores ORDER BY customer_id")
-    assert after == [(*row, None, None, None, "level") for row in before]
+    assert after == [(*row, None, None, None, "level", None, None, None, None) for row in before]
     assert scores["customer_id"].tolist() == ["ann", "bob", "cho"]
     assert scores["shown"].tolist() == ["level"] * 3
     assert scores[["churn_low", "churn_high", "completeness"]].isna().all(axis=None)

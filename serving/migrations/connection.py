@@ -11,8 +11,8 @@ import sqlalchemy as sa  # noqa: TID251
 from features.errors import StoreError
 from serving.migrations.tables import HEAD, VERSION_TABLE
 
-#: PostgreSQL's advisory locks: our word, then one number for whole publications and one for their last step.
-LOCK_WORD, LOCK_PUBLICATION, LOCK_FLIP = 0x4B495A41, 1, 2
+#: PostgreSQL's advisory locks: our word, then a number each for whole publications, their last step, and the events.
+LOCK_WORD, LOCK_PUBLICATION, LOCK_FLIP, LOCK_EVENTS = 0x4B495A41, 1, 2, 3
 
 #: How long an ordinary statement waits for another writer of a SQLite file.
 _BUSY_SECONDS = 30

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa  # noqa: TID251
 
 #: The newest migration, and the table that records it (MLflow and Prefect use Alembic's default name).
-HEAD = "0002"
+HEAD = "0003"
 VERSION_TABLE = "kizashi_version"
 
 METADATA = sa.MetaData(
@@ -112,6 +112,12 @@ SCORE = sa.Table(
     sa.Column("completeness", sa.Text),
     # Whoever does not say gets the cautious word: a percentage has to be earned.
     sa.Column("shown", sa.Text, nullable=False, server_default="level"),
+    sa.Column("queue", sa.Text),
+    sa.Column("stage", sa.Text),
+    # What the level was made of, such as "model:yellow rule:role_imbalance:orange".
+    sa.Column("level_parts", sa.Text),
+    # Place among those not overdue by what warns of losses to come, 1 the first to warn about.
+    sa.Column("early_place", sa.Double),
     sa.CheckConstraint("level IN ('none', 'blue', 'yellow', 'orange', 'red')", name="level"),
     sa.CheckConstraint("history IN ('enough', 'short', 'none')", name="history"),
     sa.CheckConstraint("cohort <> ''", name="cohort"),
@@ -148,6 +154,9 @@ SCORE = sa.Table(
     sa.CheckConstraint("history <> 'none' OR completeness IS NULL", name="completeness_with_history"),
     sa.CheckConstraint("shown IN ('percent', 'level')", name="shown"),
     sa.CheckConstraint("shown = 'level' OR churn_probability IS NOT NULL", name="percent_with_probability"),
+    sa.CheckConstraint("queue IN ('early', 'overdue')", name="queue"),
+    sa.CheckConstraint("stage IN ('none', 'cooling', 'comparison', 'decision', 'lost')", name="stage"),
+    _share("early_place"),
     _finite("value_at_risk"),
     _finite("expected_loss"),
     _finite("margin"),
@@ -180,7 +189,7 @@ REASON = sa.Table(
 )
 
 #: Columns of `score` that came after the view `scores`: they stand behind the others in the view, too.
-_LATER = ("churn_low", "churn_high", "completeness", "shown")
+_LATER = ("churn_low", "churn_high", "completeness", "shown", "queue", "stage", "level_parts", "early_place")
 _FIRST = tuple(name for name in SCORE.columns.keys() if name not in ("run_id", "customer_id", *_LATER))  # noqa: SIM118
 
 #: The views of published runs, as `serving/store.py` reads them.
