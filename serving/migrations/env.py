@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from serving.migrations import loop_tables  # noqa: F401  (declares its tables in METADATA)
 from serving.migrations.tables import METADATA, VERSION_TABLE
 
 
