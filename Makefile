@@ -41,6 +41,7 @@ docs: $(MADE)  ## write the pages that are made from the code
 	@$(VENV)/bin/python -c "from pipelines.settings import settings_page; print(settings_page(), end='')" > docs/settings.md
 	@$(VENV)/bin/python -m features.catalogue > docs/features.md
 	@$(VENV)/bin/python -m features.simulate.page > docs/simulator.md
+	@$(VENV)/bin/python tests/requirements_page.py > docs/requirements.md
 
 clean:  ## remove the environment and all caches, never your results in var/
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -247,14 +247,19 @@ def _next_action(changes: pd.DataFrame, owner: str | None) -> NextAction | None:
     if found.empty or pd.isna(found["new"].iloc[0]) or not str(found["new"].iloc[0]).strip():
         return None
     row = found.iloc[0]
-    text, planned = str(row["new"]), None
+    planned, text = planned_action(str(row["new"]))
+    return NextAction(planned, text, owner, row["changed_at"].to_pydatetime())
+
+
+def planned_action(text: str) -> tuple[date | None, str]:
+    """The day that a next action on file begins with, None where it begins with none, and what is left of its text."""
     dated = _PLANNED.fullmatch(text)
     if dated:
         try:
-            planned, text = date.fromisoformat(dated[1]), dated[2]
+            return date.fromisoformat(dated[1]), dated[2].strip()
         except ValueError:
-            planned = None
-    return NextAction(planned, text.strip(), owner, row["changed_at"].to_pydatetime())
+            return None, text.strip()
+    return None, text.strip()
 
 
 def _people(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:

@@ -41,7 +41,7 @@ _SECONDS_A_DAY = 86_400
 _REPLIES = ("direction", "channel", "replied_at")
 
 
-def _with_roles(rows: str) -> str:
+def with_roles(rows: str) -> str:
     """SQL of interactions with ``held_role``: the role that the person's file gave on the day, as known at the cutoff.
 
     Where two rows of the file cover a day, the one that began last counts.
@@ -81,7 +81,7 @@ _WAIT = (
 _ROWS = (
     f"SELECT *, {_RESPONDED_AT} AS responded_at, as_of - CAST({_RESPONDED_AT} AS DATE) AS response_days_ago, "
     f"coalesce({_IS_MESSAGE}, false) AS is_message, coalesce(role, held_role, 'unknown') AS part "
-    f"FROM ({_with_roles(cutoffs.past('interactions', LOOKBACK_DAYS))})"
+    f"FROM ({with_roles(cutoffs.past('interactions', LOOKBACK_DAYS))})"
 )
 
 relation(

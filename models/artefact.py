@@ -15,6 +15,7 @@ FORMAT = 2
 MANIFEST = "manifest.json"
 LOGISTIC_FILE = "logistic.json"
 OTHERS_FILE = "other_tracks.json"
+EARLY_FILE = "early.json"
 SECTIONS = frozenset(
     [
         "features",
@@ -100,7 +101,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     # A model without a checksum would be left out without a word, and its customers to the label-free one.
     counted = zip(HORIZONS, manifest["bags"], strict=True)
     named = {trees_file(days, bag) for days, count in counted for bag in range(count)}
-    there = {file.name for pattern in ("lightgbm_*.txt", OTHERS_FILE) for file in folder.glob(pattern)}
+    there = {file.name for pattern in ("lightgbm_*.txt", OTHERS_FILE, EARLY_FILE) for file in folder.glob(pattern)}
     unknown = sorted((named | there) - set(manifest["sha256"]))
     if unknown:
         raise ArtefactError(f"{path}: no checksum for {unknown}. Train again or restore the folder.")

@@ -184,6 +184,30 @@ class Ruler:
         return figures | dict(zip(CALIBRATION, values, strict=True))
 
 
+def by_customer(predictions: pd.DataFrame) -> tuple[list[str], FloatArray, pd.DataFrame]:
+    """Predictions in order of customer and date.
+
+    Parameters
+    ----------
+    predictions
+        One row per (contestant, customer_id, as_of) with `probability` (any score) and `outcome`.
+
+    Returns
+    -------
+    list of str, ndarray, DataFrame
+        The contestants; their scores, shape (contestants, rows); the rows of one of them.
+
+    Raises
+    ------
+    InvalidPredictions : as :meth:`Book.read`, of contestants on other rows above all.
+    """
+    names = Book.read(predictions, (), None).contestants
+    frame = predictions.assign(contestant=pd.Categorical(predictions["contestant"].astype("str"), names))
+    frame = frame.sort_values(["contestant", "customer_id", "as_of"])
+    score = frame["probability"].to_numpy(dtype=float).reshape(len(names), -1)
+    return names, score, frame.iloc[: score.shape[1]]
+
+
 def _sums(values: FloatArray, group: IntArray, customer: IntArray, width: int) -> sparse.csr_array:
     """Sum of `values` per group (rows) and customer (columns)."""
     table = sparse.coo_array((values, (group, customer)), shape=(int(group.max()) + 1, width)).tocsr()

@@ -22,7 +22,17 @@ from models.figures import FloatArray, InvalidPredictions, checked, mass_bins
 from models.levels import LEVELS
 from models.verdict import FIGURES, JUDGED, LEVELS_ONLY, PERCENTAGES, Certificate, Finding, Limits, plain, table_of
 
-__all__ = ["KINDS", "LEVELS_ONLY", "PERCENTAGES", "Certificate", "Finding", "Limits", "certify", "holm"]
+__all__ = [
+    "KINDS",
+    "LEVELS_ONLY",
+    "PERCENTAGES",
+    "Certificate",
+    "Finding",
+    "Limits",
+    "certify",
+    "holm",
+    "interval_coverage",
+]
 
 #: What slices are made by, in the order of the table. Each cutoff is one; the season is its quarter of a year.
 KINDS = ("cutoff", "season", "level", "segment", "queue")
@@ -59,7 +69,7 @@ def certify(rows: pd.DataFrame, limits: Limits, rng: np.random.Generator, repeat
         raise InvalidPredictions(f"Predictions to certify need {absent}; found {list(rows)}. Add these columns.")
     if rows.empty:
         nothing = Finding("nothing_matured", "no prediction has matured yet.", True)
-        coverage = float("nan")
+        coverage = interval_coverage(rows)
         return Certificate(_overall(rows, 1, rng), table_of([]), LEVELS_ONLY, (nothing,), {}, coverage, limits)
     overall = _overall(rows, repeats, rng)
     groups = _judge([_group(kind, name, part, limits, repeats, rng) for kind, name, part in _slices(rows)], limits)
@@ -70,7 +80,7 @@ def certify(rows: pd.DataFrame, limits: Limits, rng: np.random.Generator, repeat
     cutoffs = table[(table["kind"] == "cutoff") & table["in_the_large"].notna()]
     levels = {str(name): float(level) for name, level in zip(cutoffs["group"], cutoffs["in_the_large"], strict=True)}
     verdict = LEVELS_ONLY if withheld else PERCENTAGES
-    return Certificate(overall, table, verdict, findings, levels, _coverage(rows), limits)
+    return Certificate(overall, table, verdict, findings, levels, interval_coverage(rows), limits)
 
 
 def holm(doubts: FloatArray, significance: float) -> np.ndarray:
@@ -255,7 +265,19 @@ def _notes(rows: pd.DataFrame, groups: pd.DataFrame) -> Iterator[Finding]:
         yield Finding("part_of_a_year", words, False, {"days": days})
 
 
-def _coverage(rows: pd.DataFrame) -> float:
+def interval_coverage(rows: pd.DataFrame) -> float:
+    """Share of the deciles of the cutoffs whose observed share lay within the mean interval of their customers.
+
+    Parameters
+    ----------
+    rows
+        Matured predictions as for :func:`certify`, of any customers; may be empty.
+
+    Returns
+    -------
+    float
+        In 0 to 1; NaN without ``probability_low`` and ``probability_high`` or deciles of :data:`MIN_DECILE_ROWS` rows.
+    """
     bounds = ["probability_low", "probability_high"]
     if not set(bounds) <= set(rows):
         return float("nan")

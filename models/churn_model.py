@@ -25,8 +25,10 @@ from models.btyd import BTYD
 from models.calibration import Affine
 from models.classifiers import LIGHTGBM, FittedBoosting
 from models.contestants import Fitted, Training
+from models.early import FittedEarly, standing
 from models.horizons import pooling, probability_frame, window_weights
 from models.label_free import FittedLabelFree, Variant
+from models.level_capacity import within_capacity
 from models.levels import Levels, Promise, queue_of, solve
 from models.logistic import LOGISTIC, FittedLogistic
 from models.other_tracks import OtherTracks
@@ -67,6 +69,8 @@ class ChurnModel:
         What the manifest says besides: training date, fingerprint of the data, rows, versions.
     others
         The models of the tracks outside the cohort; None where only the cohort was learnt from.
+    early
+        What warns of losses to come among those not overdue; None where there was nothing to learn it from.
     """
 
     boosting: FittedBoosting
@@ -78,6 +82,7 @@ class ChurnModel:
     reference: tuple[float, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
     others: OtherTracks | None = None
+    early: FittedEarly | None = None
 
     @property
     def rhythm(self) -> FittedLabelFree:
@@ -143,6 +148,11 @@ class ChurnModel:
         scores = self.probabilities(frame)
         return scores.assign(level=self.levels.of(scores["churn_probability"], queue_of(frame)))
 
+    def standing(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Who comes first in the queues of the whole cohort of one date, see :func:`models.early.standing`."""
+        margin = None if self.early is None else pd.Series(self.early.margins(frame), index=frame.index)
+        return standing(self.early, queue_of(frame), self.probabilities(frame)["churn_probability"], margin)
+
     def save(self, folder: Path, files: Mapping[str, str] | None = None) -> None:
         """Write the artefact, with more `files` of text by name; `folder` must not exist yet."""
         folder.mkdir(parents=True)
@@ -150,6 +160,8 @@ class ChurnModel:
             (folder / name).write_text(text, encoding="utf-8")
         if self.others is not None:
             (folder / artefact.OTHERS_FILE).write_text(artefact.compact(self.others.to_dict()), encoding="utf-8")
+        if self.early is not None:
+            (folder / artefact.EARLY_FILE).write_text(artefact.compact(self.early.to_dict()), encoding="utf-8")
         for days, bag in zip(HORIZONS, self.boosting.bags, strict=True):
             for place, booster in enumerate(bag):
                 text = booster.model_to_string()
@@ -176,13 +188,25 @@ class ChurnModel:
         Raises
         ------
         ArtefactError
-            If it is missing, of another format, asks for a feature that is not registered, or a file is not what its
-            checksum says.
+            If it is missing, of another format, asks for a feature that is not registered, says something of itself
+            that no model can be, or a file is not what its checksum says.
         """
-        manifest = artefact.read_manifest(folder)
+        try:
+            return cls._read(folder, artefact.read_manifest(folder))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtefactError(
+                f"{folder}: not readable as a model ({type(error).__name__}: {error}). Train again or restore the "
+                "folder."
+            ) from error
+
+    @classmethod
+    def _read(cls, folder: Path, manifest: Mapping[str, Any]) -> "ChurnModel":
+        """The model of a folder whose manifest is complete."""
         texts = {name: artefact.verified(folder / name, digest) for name, digest in manifest["sha256"].items()}
         logistic = artefact.section(texts, artefact.LOGISTIC_FILE, folder)
-        unknown = sorted({*manifest["features"], *logistic["columns"]} - set(feature_names()))
+        early = artefact.section(texts, artefact.EARLY_FILE, folder) if artefact.EARLY_FILE in texts else None
+        read = {*manifest["features"], *logistic["columns"], *(early["columns"] if early else ())}
+        unknown = sorted(read - set(feature_names()))
         if unknown:
             raise ArtefactError(
                 f"{folder}: the model needs features that this version does not have: {unknown}. Train again."
@@ -202,6 +226,7 @@ class ChurnModel:
             OtherTracks.from_dict(artefact.section(texts, artefact.OTHERS_FILE, folder))
             if artefact.OTHERS_FILE in texts
             else None,
+            FittedEarly.from_dict(early) if early else None,
         )
 
     def with_facts(self, **facts: Any) -> "ChurnModel":
@@ -216,6 +241,7 @@ def assemble(
     promises: Mapping[str, Promise],
     rule: Window,
     multiple: float,
+    capacity: Mapping[str, float] | None = None,
 ) -> ChurnModel:
     """Make the champion of a date from fitted components and the matured part of the record.
 
@@ -223,6 +249,8 @@ def assemble(
     ----------
     rule, multiple
         The customer's own window, for the levels.
+    capacity
+        New episodes a week that there is room for, by level, see :func:`models.level_capacity.within_capacity`.
     """
     boosting, logistic = fitted[LIGHTGBM], fitted[LOGISTIC]
     if not isinstance(boosting, FittedBoosting) or not isinstance(logistic, FittedLogistic):
@@ -231,13 +259,13 @@ def assemble(
     cohort = training.book[training.book["cohort"] == ELIGIBLE]
     reference = tuple(map(float, boosting.rhythm.margins(cohort).mean(axis=0)))
     plain = (Affine(),) * len(HORIZONS)
-    levels = _levels(record, promises, rule, multiple)
+    levels = _levels(record, promises, rule, multiple, capacity or {})
     facts = {
         "trained_as_of": str(as_of.date()),
         "rows": {str(days): len(training.matured(days)[0]) for days in HORIZONS},
         "record_dates": 0 if record.empty else int(record["as_of"].nunique()),
     }
-    chosen = select(record, training.seed)
+    chosen = select(record, training.seed, training.latency_days)
     model = ChurnModel(boosting, logistic, chosen, plain, (0.0,) * len(HORIZONS), levels, reference, facts)
     components = model.components(cohort)
     blended = model.calibrated(components)
@@ -250,11 +278,18 @@ def assemble(
     return replace(model, calibrations=tuple(calibrations), level_spreads=tuple(spreads))
 
 
-def _levels(record: pd.DataFrame, promises: Mapping[str, Promise], rule: Window, multiple: float) -> Levels:
+def _levels(
+    record: pd.DataFrame,
+    promises: Mapping[str, Promise],
+    rule: Window,
+    multiple: float,
+    capacity: Mapping[str, float],
+) -> Levels:
     none = pd.Series(dtype="float64")
     if record.empty:
         return solve(none, none, none, promises, none)
     here = in_window(record, rule, multiple)
-    lost = churned(here)
-    known = here[lost.notna()]
-    return solve(known["probability"], lost.dropna(), known["as_of"], promises, known["queue"])
+    here = here.assign(lost=churned(here))
+    known = here[here["lost"].notna()]
+    levels = solve(known["probability"], known["lost"], known["as_of"], promises, known["queue"])
+    return within_capacity(levels, here, capacity) if capacity else levels

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 #: The label-free model that learners build on: whichever variant did best on matured dates.
 RHYTHM = LabelFree("rhythm", VARIANTS)
-
+LIGHTGBM = "lightgbm"
 
 #: Bins of a column: more say nothing about a few thousand customers, and take their time.
 MAX_BIN = 63
@@ -230,6 +230,3 @@ class FittedBoosting:
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         # In single precision, as they were learnt from: a split between two neighbours must fall the same way.
         return frame[list(self.columns)].to_numpy(dtype="float32")
-
-
-LIGHTGBM = "lightgbm"

@@ -35,7 +35,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.book import Book, resamples
+from models.book import by_customer, resamples
 from models.figures import FloatArray, IntArray, InvalidPredictions, ratio
 from models.levels import EARLY, OVERDUE
 
@@ -179,19 +179,14 @@ class _Panel:
                 f"Early warning needs the columns {list(COLUMNS)}, none of them missing a value; found "
                 f"{list(predictions)} and {len(predictions)} rows."
             )
-        # The table's own reader refuses rows that differ between contestants.
-        names = Book.read(predictions.assign(outcome=0.0), (), None).contestants
-        frame = predictions.assign(contestant=pd.Categorical(predictions["contestant"].astype("str"), names))
-        frame = frame.sort_values(["contestant", "customer_id", "as_of"])
-        score = frame["probability"].to_numpy(dtype=float).reshape(len(names), -1)
-        one = frame.iloc[: score.shape[1]]
+        names, score, one = by_customer(predictions.assign(outcome=0.0))
         customer, known = pd.factorize(one["customer_id"])
-        day, overdue = _days(one["as_of"]), one["overdue"].to_numpy(dtype=bool)
+        day, overdue = days_of(one["as_of"]), one["overdue"].to_numpy(dtype=bool)
         settled, step = settled_dates(day, terms.closed_after_days)
         counted = np.isin(day, settled)
         period = (int(settled[0]) if settled.size else int(day.max()), int(np.ceil(day.max() + step)))
         found = _read_losses(losses, pd.Index(known), period, terms)
-        end = int(_days(pd.Series([pd.Timestamp(known_until)]))[0])
+        end = int(days_of(pd.Series([pd.Timestamp(known_until)]))[0])
         return cls(names, score, customer, day, overdue, found, step, counted, end, terms)
 
 
@@ -204,13 +199,13 @@ def _read_losses(losses: pd.DataFrame, customers: pd.Index, period: tuple[int, i
             f"{list(losses)} and {len(losses)} rows. Drop the rows without a date."
         )
     kept = losses[losses["customer_id"].isin(customers)].reset_index(drop=True)
-    customer, day = customers.get_indexer(pd.Index(kept["customer_id"])), _days(kept["event_at"])
+    customer, day = customers.get_indexer(pd.Index(kept["customer_id"])), days_of(kept["event_at"])
     order = np.lexsort((day, customer))
     customer, day = customer[order].astype(np.int64), day[order]
     ends = np.full(day.size, _SPAN - 1)
     if "ends_at" in kept:
         back = kept["ends_at"].notna().to_numpy()[order]
-        ends[back] = _days(kept["ends_at"].iloc[order])[back]
+        ends[back] = days_of(kept["ends_at"].iloc[order])[back]
     revenue = kept["revenue"].fillna(0).to_numpy(dtype=float)[order] if "revenue" in kept else np.zeros(day.size)
     opens = day - terms.hit_within_days
     again = np.flatnonzero(np.diff(customer) == 0) + 1
@@ -219,12 +214,12 @@ def _read_losses(losses: pd.DataFrame, customers: pd.Index, period: tuple[int, i
     return _Losses(customer, day, ends, opens, revenue, inside)
 
 
-def _days(at: pd.Series) -> IntArray:
+# The episode rule, for whoever counts warnings: rows stand in order of customer and day throughout.
+
+
+def days_of(at: pd.Series) -> IntArray:
     """Days since 1970, rounded down."""
     return pd.to_datetime(at).to_numpy().astype("datetime64[D]").astype(np.int64)
-
-
-# The episode rule, for whoever counts warnings: rows stand in order of customer and day throughout.
 
 
 def settled_dates(day: IntArray, closed_after_days: int) -> tuple[IntArray, float]:
@@ -276,6 +271,21 @@ def cut_for(opened: IntArray, between: npt.NDArray[np.bool_], wanted: int) -> in
     """The number of rows above the highest threshold that opens so many new warnings, or else the most there are."""
     reached = np.flatnonzero(between & (opened >= wanted))
     return int(reached[0] if reached.size else np.where(between, opened, -1).argmax())
+
+
+def tie_breaks(
+    score: FloatArray, customer: IntArray, n_customers: int, draws: int, rng: np.random.Generator
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """A contestant's scores with what breaks ties between customers: once where no two tie, else in so many ways."""
+    pairs = np.unique(np.stack([score, customer.astype(float)]), axis=1).shape[1]
+    for _ in range(1 if np.unique(score).size == pairs else draws):
+        yield score, rng.permutation(n_customers).astype(float)[customer]
+
+
+def random_scores(rows: int, draws: int, rng: np.random.Generator) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Scores that say nothing, drawn anew for every date, so many times; with no ties to break."""
+    for _ in range(draws):
+        yield rng.random(rows), np.zeros(rows)
 
 
 @dataclass(frozen=True)
@@ -355,10 +365,10 @@ def _judged_queue(
         return []
     possible = rows.longest_lead(np.flatnonzero(rows.counted))
     sums = {
-        name: _mean_sums(rows, possible, _scores(rows, score[inside], rng))
+        name: _mean_sums(rows, possible, tie_breaks(score[inside], rows.customer, panel.n_customers, _TIE_DRAWS, rng))
         for name, score in zip(panel.contestants, panel.score, strict=True)
     }
-    sums[RANDOM] = _mean_sums(rows, possible, _random_scores(rows, rng))
+    sums[RANDOM] = _mean_sums(rows, possible, random_scores(rows.day.size, _RANDOM_DRAWS, rng))
     facts: dict[str, object] = {"n_customers": np.unique(rows.customer).size, "months": rows.months}
     facts |= {f"losses_{days}": int((possible >= days).sum()) for days in panel.terms.leads}
     compared = f"warned_{COMPARED_LEAD}"
@@ -372,19 +382,6 @@ def _judged_queue(
             row |= _with_interval("times_baseline", (figures[compared][0], sums[baseline][compared][0]), counts)
         table.append(row)
     return table
-
-
-def _scores(rows: _Queue, score: FloatArray, rng: np.random.Generator) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """The contestant's scores with ties broken by customer: once where no two customers tie, else in several ways."""
-    pairs = np.unique(np.stack([score, rows.customer.astype(float)]), axis=1).shape[1]
-    for _ in range(1 if np.unique(score).size == pairs else _TIE_DRAWS):
-        yield score, rng.permutation(rows.panel.n_customers).astype(float)[rows.customer]
-
-
-def _random_scores(rows: _Queue, rng: np.random.Generator) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Scores that say nothing, drawn anew for every date."""
-    for _ in range(_RANDOM_DRAWS):
-        yield rng.random(rows.day.size), np.zeros(rows.day.size)
 
 
 def _mean_sums(

@@ -17,7 +17,7 @@ from features.errors import TooLittleData
 from features.labels import HORIZONS, derive
 from features.snapshots import ELIGIBLE, Progress, SnapshotTable, drawn, silent
 from features.windows import Window, WindowChoice, choose_multiple, windows_of
-from models import churn_model, label_free
+from models import churn_model, early, label_free
 from models.churn_model import ChurnModel
 from models.classifiers import LIGHTGBM, Boosting, BoostingOptions
 from models.columns import informative
@@ -50,6 +50,10 @@ class WalkOptions:
         The rule of the customer's own window; its multiple is chosen at each cutoff from what was known there.
     promises
         What each level is held to.
+    capacity
+        New episodes a week that there is room for at each level or a louder one; a level not named has no limit.
+    early_promise
+        What the mark of the early queue is held to.
     invoice_latency_days
         Days by which orders reach the books late: outcomes of a horizon count as matured only that much later.
     warm_up
@@ -65,6 +69,8 @@ class WalkOptions:
     boosting: BoostingOptions = field(default_factory=BoostingOptions)
     window: Window = field(default_factory=Window)
     promises: dict[str, Promise] = field(default_factory=lambda: dict(DEFAULT_PROMISES))
+    capacity: dict[str, float] = field(default_factory=dict)
+    early_promise: Promise = early.MARKED
     invoice_latency_days: int = 0
     warm_up: int = 8
     max_slices: int = 36
@@ -149,7 +155,7 @@ def walk_forward(
         runners = tuple(runner for runner in runners if runner.name in (LOGISTIC, LIGHTGBM))
     reported: list[pd.DataFrame] = []
     folds: list[dict[str, object]] = []
-    record = Record()
+    record, places = Record(), early.EarlyRecord()
     champion: ChurnModel | None = None
     choice: WindowChoice | None = None
     steps = [*warm_up, *wanted]
@@ -165,7 +171,10 @@ def walk_forward(
         needed = runners if as_of in wanted else [r for r in runners if r.name in (LOGISTIC, LIGHTGBM)]
         fitted = {runner.name: runner.fit(training) for runner in needed}
         known = record.known_at(training)
-        champion = churn_model.assemble(fitted, known, training, options.promises, options.window, choice.multiple)
+        window = (options.window, choice.multiple)
+        champion = churn_model.assemble(fitted, known, training, options.promises, *window, options.capacity)
+        champion = replace(champion, early=early.learn(training, champion.rhythm, places, options.early_promise))
+        places = places.with_places(eligible, champion.early)
         components = champion.components(eligible)
         record = record.with_predictions(eligible, components, champion.calibrated(components))
         if as_of in wanted:

@@ -80,13 +80,6 @@ def text_of(rows: dict[str, Any]) -> str:
     return json.dumps(content, sort_keys=True, allow_nan=False) + "\n"
 
 
-def save(folder: Path, rows: dict[str, Any]) -> Path:
-    """Write the rows into the folder of their model; returns the file."""
-    path = folder / GOLDEN
-    path.write_text(text_of(rows), encoding="utf-8")
-    return path
-
-
 def check(folder: Path) -> int:
     """Load the model in `folder` and score its golden rows; returns how many scored as recorded.
 

@@ -7,11 +7,15 @@ from outside; the ends of the marks are this module's own defaults, round number
 may put others in their place.
 
 What is not known is left out and never taken for 0: a sub-indicator drops out of the mean of its dimension, and the
-weight of a dimension without any is shared among the others in proportion to theirs.
+weight of a dimension without any is shared among the others in proportion to theirs. So is what is too old to tell of
+today, and that is named.
+
+Which dimensions there are is said by the weights: :class:`Weights` has the five of this page, and
+:mod:`models.health_scheme` another set of five inputs with marks of its own.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -23,25 +27,21 @@ from features.errors import SettingsError
 Floats = NDArray[np.float64]
 
 DIMENSIONS = ("transaction", "interaction", "service", "finance", "strategy")
+#: The dimensions of the other scheme, see :mod:`models.health_scheme`.
+INPUTS = ("activity", "deal_frequency", "payment_cycle", "complaints", "satisfaction")
 #: What the weights of the dimensions sum to, up to the rounding of decimal fractions.
 WHOLE, ROUNDING = 100.0, 1e-6
 
 
 @dataclass(frozen=True)
-class Weights:
-    """How much each dimension counts, in per cent.
+class Shares:
+    """How much each of some dimensions counts, in per cent: a subclass has one field for each dimension.
 
     Raises
     ------
     SettingsError
         If a weight is below 0 or no number, or they do not sum to 100.
     """
-
-    transaction: float = 30.0
-    interaction: float = 25.0
-    service: float = 20.0
-    finance: float = 15.0
-    strategy: float = 10.0
 
     def __post_init__(self) -> None:
         """Refuse what is no share of a whole."""
@@ -55,6 +55,22 @@ class Weights:
         if abs(total - WHOLE) > ROUNDING:
             mend = f"Add {WHOLE - total:g} to" if total < WHOLE else f"Take {total - WHOLE:g} from"
             raise SettingsError(f"{expected}, in sum {total:g}. {mend} them in all.")
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(asdict(self))
+
+
+@dataclass(frozen=True)
+class Weights(Shares):
+    """How much each of the five dimensions counts, in per cent."""
+
+    transaction: float = 30.0
+    interaction: float = 25.0
+    service: float = 20.0
+    finance: float = 15.0
+    strategy: float = 10.0
 
     @classmethod
     def default(cls) -> "Weights":
@@ -95,7 +111,7 @@ class Mark:
     indicator
         The sub-indicator's name.
     dimension
-        One of :data:`DIMENSIONS`.
+        One of :data:`DIMENSIONS`, or of :data:`INPUTS`.
     feature
         A column of the snapshot frame.
     good, bad
@@ -103,6 +119,9 @@ class Mark:
         lies above good, the feature is the worse the higher it is.
     weight
         Share within the dimension, against those of the dimension's other sub-indicators.
+    age, oldest_days
+        The column that says how many days old the feature is, and above how many it is stale: it does not count then.
+        Without the column nothing counts; by default a feature has no age.
 
     Raises
     ------
@@ -116,13 +135,16 @@ class Mark:
     good: float
     bad: float
     weight: float = 1.0
+    age: str = ""
+    oldest_days: float = math.inf
 
     def __post_init__(self) -> None:
         """Refuse what maps nothing."""
         place = f"health mark {self.indicator!r}"
-        if self.dimension not in DIMENSIONS:
+        if self.dimension not in (*DIMENSIONS, *INPUTS):
             raise SettingsError(
-                f"{place}: expected one of the dimensions {', '.join(DIMENSIONS)}; found {self.dimension!r}. "
+                f"{place}: expected one of the dimensions {', '.join((*DIMENSIONS, *INPUTS))}; "
+                f"found {self.dimension!r}. "
                 "Name one of them."
             )
         if not (math.isfinite(self.good) and math.isfinite(self.bad)) or self.good == self.bad:
@@ -136,11 +158,15 @@ class Mark:
             )
 
     def of(self, frame: pd.DataFrame) -> Floats:
-        """0 to 100 for each row; NaN where the feature is unknown or not in the frame."""
-        if self.feature not in frame:
-            return np.full(len(frame), np.nan)
-        value = frame[self.feature].to_numpy(dtype="float64", na_value=np.nan)
+        """0 to 100 for each row; NaN where the feature is unknown, stale or not in the frame."""
+        value = _column(frame, self.feature)
+        if self.age:
+            value = np.where(_column(frame, self.age) <= self.oldest_days, value, np.nan)
         return WHOLE * np.clip((value - self.bad) / (self.good - self.bad), 0.0, 1.0)
+
+    def stale(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Whether each row's feature is left out because it is too old."""
+        return _column(frame, self.age) > self.oldest_days
 
 
 #: Ends of a number of events as a ratio to the usual one: the same, a quarter.
@@ -173,7 +199,12 @@ MARKS = (
 )
 
 
-def health(frame: pd.DataFrame, weights: Weights = DEFAULT_WEIGHTS, marks: Sequence[Mark] = MARKS) -> pd.DataFrame:
+def health(
+    frame: pd.DataFrame,
+    weights: Shares = DEFAULT_WEIGHTS,
+    marks: Sequence[Mark] = MARKS,
+    of_segment: Mapping[str, Shares] | None = None,
+) -> pd.DataFrame:
     """The health score of each snapshot with its five dimensions.
 
     Parameters
@@ -185,44 +216,64 @@ def health(frame: pd.DataFrame, weights: Weights = DEFAULT_WEIGHTS, marks: Seque
         Of the dimensions.
     marks
         The sub-indicators of the dimensions; by default three of equal weight for each.
+    of_segment
+        Weights of some segments, by the value of the column ``segment``; `weights` count for all others.
 
     Returns
     -------
     DataFrame
-        On the index of `frame`: ``health``, ``health_transaction``, ``health_interaction``, ``health_service``,
-        ``health_finance``, ``health_strategy`` (float64, 0 to 100; NaN where nothing is known of them) and
-        ``known_dimensions`` (str), the names of the dimensions that counted, in that order and with commas between
-        them. A dimension of weight 0 has its score but does not count. ``health`` is NaN where none counted.
+        On the index of `frame`: ``health`` and ``health_<dimension>`` for each dimension of the weights (float64, 0 to
+        100; NaN where nothing is known of them), ``known_dimensions`` (str), the names of the dimensions that counted,
+        in that order and with commas between them, and ``stale`` (str), the sub-indicators left out because they are
+        too old. A dimension of weight 0 has its score but does not count. ``health`` is NaN where none counted.
     """
-    scores = np.column_stack([_dimension(frame, [one for one in marks if one.dimension == d]) for d in DIMENSIONS])
-    share = np.array([asdict(weights)[name] for name in DIMENSIONS])
+    names = weights.dimensions
+    scores = np.column_stack([_dimension(frame, [one for one in marks if one.dimension == d]) for d in names])
+    share = shares_of(frame, weights, of_segment)
     counted = np.isfinite(scores) & (share > 0)
-    columns = {"health": _mean(np.where(counted, scores, np.nan), share)}
-    columns |= {f"health_{name}": scores[:, place] for place, name in enumerate(DIMENSIONS)}
-    return pd.DataFrame(columns, index=frame.index).assign(known_dimensions=_named(counted))
+    columns = {"health": mean_known(np.where(counted, scores, np.nan), share)}
+    columns |= {f"health_{name}": scores[:, place] for place, name in enumerate(names)}
+    aged = [mark for mark in marks if mark.age]
+    stale = np.array([mark.stale(frame) for mark in aged], dtype=bool).reshape(len(aged), len(frame)).T
+    return pd.DataFrame(columns, index=frame.index).assign(
+        known_dimensions=_named(counted, names), stale=_named(stale, [mark.indicator for mark in aged])
+    )
 
 
-def _dimension(frame: pd.DataFrame, marks: Sequence[Mark]) -> Floats:
-    if not marks:
-        return np.full(len(frame), np.nan)
-    return _mean(np.column_stack([mark.of(frame) for mark in marks]), np.array([mark.weight for mark in marks]))
+def shares_of(frame: pd.DataFrame, weights: Shares, of_segment: Mapping[str, Shares] | None = None) -> Floats:
+    """The weight of each dimension for each row, by its segment; shape (n, dimensions)."""
+    sets = [weights, *(of_segment or {}).values()]
+    place = np.zeros(len(frame), dtype="int64")
+    if of_segment:
+        place = pd.Index(list(of_segment)).get_indexer(pd.Index(frame["segment"])) + 1
+    return np.array([list(asdict(one).values()) for one in sets])[place]
 
 
-def _mean(values: Floats, weights: Floats) -> Floats:
-    """Weighted mean of what is known of each row, NaN where nothing is."""
+def mean_known(values: Floats, weights: Floats) -> Floats:
+    """Weighted mean of what is known of each row, NaN where nothing is; weights per column, or per row and column."""
     known = np.isfinite(values)
-    total = known @ weights
-    summed = np.where(known, values, 0.0) @ weights
+    total = (known * weights).sum(axis=1)
+    summed = (np.where(known, values, 0.0) * weights).sum(axis=1)
     mean = np.divide(summed, total, out=np.full(len(values), np.nan), where=total > 0)
     # A mean of hundreds may come out a rounding above it.
     return np.minimum(mean, WHOLE)
 
 
-def _named(counted: NDArray[np.bool_]) -> pd.api.extensions.ExtensionArray:
-    """The names of the dimensions that counted in each row."""
-    bits = 2 ** np.arange(len(DIMENSIONS))
-    names = [
-        ", ".join(name for name, bit in zip(DIMENSIONS, bits, strict=True) if code & bit)
-        for code in range(2 ** len(DIMENSIONS))
+def _column(frame: pd.DataFrame, name: str) -> Floats:
+    """A column as numbers, NaN where it is unknown or there is none."""
+    return frame[name].to_numpy(dtype="float64", na_value=np.nan) if name in frame else np.full(len(frame), np.nan)
+
+
+def _dimension(frame: pd.DataFrame, marks: Sequence[Mark]) -> Floats:
+    if not marks:
+        return np.full(len(frame), np.nan)
+    return mean_known(np.column_stack([mark.of(frame) for mark in marks]), np.array([mark.weight for mark in marks]))
+
+
+def _named(true: NDArray[np.bool_], names: Sequence[str]) -> pd.api.extensions.ExtensionArray:
+    """The names of the columns that are true in each row."""
+    bits = 2 ** np.arange(len(names))
+    said = [
+        ", ".join(name for name, bit in zip(names, bits, strict=True) if code & bit) for code in range(2 ** len(names))
     ]
-    return pd.array(names, dtype="str").take(counted @ bits)
+    return pd.array(said, dtype="str").take(true @ bits)

@@ -9,6 +9,7 @@ four log-odds: contributions that are additive for each horizon stay additive fo
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from features.labels import HORIZONS
 
@@ -84,8 +85,6 @@ def curve(margins: Floats, window_days: pd.Series | Floats) -> tuple[Floats, Flo
 
 def probability_frame(margins: Floats, window_days: pd.Series) -> pd.DataFrame:
     """``margin`` (log-odds of the own window), ``churn_probability`` and ``p_no_order_*``, index of `window_days`."""
-    from scipy.special import expit
-
     coherent, margin = curve(margins, window_days)
     # Summing pooled rows in another order may leave a last bit of increase; probabilities must not show it.
     probabilities = np.minimum.accumulate(expit(coherent), axis=1)

@@ -20,8 +20,14 @@ Floats = NDArray[np.float64]
 #: From the loudest to silence.
 LEVELS = ("red", "orange", "yellow", "blue", "none")
 
+#: How loud a level is: 0 is silence.
+LOUDNESS: Mapping[str, int] = {name: place for place, name in enumerate(reversed(LEVELS))}
+
 #: A level is not opened on fewer matured predictions than this.
 MIN_ROWS = 30
+
+#: What a threshold was solved for.
+PROMISE, CAPACITY = "promise", "capacity"
 
 
 #: Still within their own window: there is time to act. Silent for longer: by our own definition already lost.
@@ -41,6 +47,25 @@ def room(largest_share: float, size: NDArray[np.int64]) -> NDArray[np.int64]:
     """Places that a level and the louder ones have in queues of so many customers: rounded up, so at least one."""
     # A share such as .15 of 20 is a hair above 3 in binary; that hair is not a fourth place.
     return np.ceil(largest_share * size - 1e-9).astype("int64")
+
+
+def loudness(levels: pd.Series) -> NDArray[np.int64]:
+    """How loud each level is, shape (n,): 0 for ``none`` and where it is missing.
+
+    Raises
+    ------
+    ValueError
+        For a level that is none of :data:`LEVELS`.
+    """
+    strange = sorted(set(levels.dropna()) - set(LOUDNESS))
+    if strange:
+        raise ValueError(f"expected levels among {list(LEVELS)}; found {strange}: name one of them")
+    return np.array(levels.map(LOUDNESS).fillna(0), dtype="int64")
+
+
+def level_names(loud: NDArray[np.int64]) -> NDArray[np.object_]:
+    """The inverse of :func:`loudness`."""
+    return np.array(LEVELS[::-1], dtype=object)[loud]
 
 
 @dataclass(frozen=True)
@@ -86,6 +111,11 @@ class Level:
         nothing has matured.
     n
         Matured predictions at this level.
+    by
+        What the threshold was solved for: :data:`PROMISE`, or :data:`CAPACITY` where that alone would have let in more.
+    capacity, per_week
+        New episodes a week at this level or a louder one: at most, and as counted on the walk-forward; None where no
+        capacity is set, or nothing could be counted.
     """
 
     name: str
@@ -96,6 +126,9 @@ class Level:
     low: float | None = None
     high: float | None = None
     n: int = 0
+    by: str = PROMISE
+    capacity: float | None = None
+    per_week: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +136,11 @@ class Levels:
     """All levels, loudest first."""
 
     levels: tuple[Level, ...]
+
+    @property
+    def entry(self) -> float | None:
+        """The lowest probability that reaches any level; None where all are off."""
+        return min((level.threshold for level in self.levels if level.threshold is not None), default=None)
 
     def of(self, probability: pd.Series, queue: pd.Series | None = None) -> NDArray[np.object_]:
         """The level of each customer of one date's cohort: the loudest that it reaches and that has room for it.
@@ -185,3 +223,43 @@ def _opened(name: str, promise: Promise, p: Floats, y: Floats) -> Level:
     precision = float(lost[n]) / n
     threshold = float(p[order[n - 1]])
     return Level(name, threshold, promise.precision, promise.largest_share, precision, float(low), float(high), n)
+
+
+@dataclass(frozen=True)
+class LevelChange:
+    """One line of the log of thresholds.
+
+    Attributes
+    ----------
+    level
+        Whose threshold changed.
+    was, now
+        Before and after; None where the level was, or is, off.
+    why
+        ``off`` (no threshold keeps what is asked), ``no_record`` (too little has matured: the promise itself),
+        ``promise`` or ``capacity`` (what the threshold was solved for).
+    n
+        Matured predictions that the threshold stands on.
+    """
+
+    level: str
+    was: float | None
+    now: float | None
+    why: str
+    n: int
+
+
+def changes(before: Levels | None, after: Levels) -> tuple[LevelChange, ...]:
+    """What a new model changes in the thresholds, loudest level first; everything where there was none before."""
+    was = {} if before is None else {level.name: level.threshold for level in before.levels}
+    return tuple(
+        LevelChange(level.name, was.get(level.name), level.threshold, _why(level), level.n)
+        for level in after.levels
+        if level.name not in was or was[level.name] != level.threshold
+    )
+
+
+def _why(level: Level) -> str:
+    if level.threshold is None:
+        return "off"
+    return "no_record" if level.n == 0 and level.by == PROMISE else level.by

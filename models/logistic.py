@@ -76,7 +76,7 @@ def ridge(X: Floats, y: Floats, offset: Floats, strength: float) -> Floats:
     Parameters
     ----------
     X, y, offset
-        Shape (n, columns); outcomes, 0.0 or 1.0; log-odds to start from.
+        Shape (n, columns); outcomes, 0.0 or 1.0, or chances between; log-odds to start from.
     strength
         Half the sum of squared coefficients over it is added to the summed log loss.
     """

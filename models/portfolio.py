@@ -27,16 +27,19 @@ import pandas as pd
 from scipy import sparse
 
 from features.errors import TooLittleData
-from models.book import Book, resamples
+from models.book import by_customer, resamples
 from models.earliness import (
     MONTH_DAYS,
     RANDOM,
     USUAL,
     cut_for,
+    days_of,
     lowest_before,
     openings,
+    random_scores,
     ranks,
     settled_dates,
+    tie_breaks,
 )
 from models.economics import CompanyNumbers, Measure, break_even_save_rate, profit
 from models.figures import COLUMNS, FloatArray, IntArray, InvalidPredictions, ratio, wilson
@@ -97,13 +100,8 @@ class Portfolio:
                 f"A portfolio needs the columns {[*COLUMNS, 'value']}, a value in every row, and rows; found "
                 f"{list(predictions)} and {len(predictions)} rows."
             )
-        # The table's own reader refuses rows that differ between contestants.
-        names = Book.read(predictions, (), None).contestants
-        frame = predictions.assign(contestant=pd.Categorical(predictions["contestant"].astype("str"), names))
-        frame = frame.sort_values(["contestant", "customer_id", "as_of"])
-        score = frame["probability"].to_numpy(dtype=float).reshape(len(names), -1)
-        one = frame.iloc[: score.shape[1]]
-        day = pd.to_datetime(one["as_of"]).to_numpy().astype("datetime64[D]").astype(np.int64)
+        names, score, one = by_customer(predictions)
+        day = days_of(one["as_of"])
         settled, step = settled_dates(day, USUAL.closed_after_days)
         if settled.size == 0:
             raise TooLittleData(
@@ -133,13 +131,9 @@ class Portfolio:
     def _draws(self, contestant: str, rng: np.random.Generator) -> Iterator[tuple[FloatArray, FloatArray]]:
         """Scores with what breaks ties between customers: several times where there are ties, or nothing but chance."""
         if contestant == RANDOM:
-            for _ in range(_RANDOM_DRAWS):
-                yield rng.random(self.day.size), np.zeros(self.day.size)
-            return
+            return random_scores(self.day.size, _RANDOM_DRAWS, rng)
         score = self.score[self.contestants.index(contestant)]
-        pairs = np.unique(np.stack([score, self.customer.astype(float)]), axis=1).shape[1]
-        for _ in range(1 if np.unique(score).size == pairs else _TIE_DRAWS):
-            yield score, rng.permutation(self.n_customers).astype(float)[self.customer]
+        return tie_breaks(score, self.customer, self.n_customers, _TIE_DRAWS, rng)
 
     def at_capacities(self, contestant: str, a_month: Sequence[float], rng: np.random.Generator) -> list[FloatArray]:
         """Sums per customer, shape (sums, customers), for each number of new warnings a month."""

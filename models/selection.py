@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from features.labels import HORIZONS, no_order_within
+from features.snapshots import drawn
 from models import evaluation
 from models.classifiers import LIGHTGBM
+from models.figures import clipped_logit
 from models.logistic import LOGISTIC
 
 Floats = NDArray[np.float64]
@@ -132,7 +134,7 @@ class Selection:
         return cls(**{**values, "weights": weights, "steps": steps})
 
 
-def select(record: pd.DataFrame, seed: int = 0) -> Selection:
+def select(record: pd.DataFrame, seed: int = 0, latency_days: int = 0) -> Selection:
     """Climb the ladder on the matured part of the record.
 
     Parameters
@@ -142,15 +144,18 @@ def select(record: pd.DataFrame, seed: int = 0) -> Selection:
         ``observed_days`` as known at the deciding date; may be empty.
     seed
         Of the bootstrap.
+    latency_days
+        Days by which orders reach the books late: an outcome was known only that much later.
     """
     days = _deciding_horizon(record)
     if days is None:
         return Selection()
     outcome = no_order_within(record, days)
     rows = record[outcome.notna()].assign(outcome=outcome.dropna())
-    rows = rows[_few(rows["customer_id"])].reset_index(drop=True)
+    customers = rows["customer_id"]
+    rows = rows[drawn(customers, MOST_CUSTOMERS / max(customers.nunique(), 1))].reset_index(drop=True)
     margins = {name: rows[f"{name}_{days}"].to_numpy() for name in COMPONENTS}
-    margins[BLENDED] = _as_blended_then(record, rows, days)
+    margins[BLENDED] = _as_blended_then(record, rows, days, latency_days)
     judged = pd.concat([_judged(name, rows, margins[name]) for name in LADDER], ignore_index=True)
     in_use, steps = LABEL_FREE, []
     pairs = [(high, low) for place, high in enumerate(LADDER) for low in LADDER[:place]]
@@ -202,7 +207,7 @@ def regret(judged: pd.DataFrame, chosen: str, candidates: Sequence[str]) -> pd.D
         figures = []
         for _, part in here.groupby("as_of"):
             p, y = part["probability"].to_numpy(), part["outcome"].to_numpy()
-            own = losses_at_own_level(special.logit(np.clip(p, 1e-6, 1 - 1e-6))[:, None], y)[0]
+            own = losses_at_own_level(clipped_logit(p)[:, None], y)[0]
             figures.append((evaluation.log_loss(p, y), own, evaluation.roc_auc(p, y)))
         loss, own, auc = pd.DataFrame(figures).mean() if figures else (np.nan, np.nan, np.nan)
         rows.append({"contestant": name, "log_loss": loss, "own_level_log_loss": own, "roc_auc": auc})
@@ -237,12 +242,6 @@ def _deciding_horizon(record: pd.DataFrame) -> int | None:
     return None
 
 
-def _few(customers: pd.Series) -> NDArray[np.bool_]:
-    digest = pd.util.hash_pandas_object(customers, index=False).to_numpy()
-    share = MOST_CUSTOMERS / max(customers.nunique(), 1)
-    return np.full(len(digest), True) if share >= 1 else digest < np.uint64(share * 2.0**64)
-
-
 def _losses_by_date(record: pd.DataFrame, days: int) -> pd.DataFrame:
     """Own-level log loss of every set of weights, one row per matured date."""
     outcome = no_order_within(record, days)
@@ -253,7 +252,7 @@ def _losses_by_date(record: pd.DataFrame, days: int) -> pd.DataFrame:
     return pd.DataFrame(losses.values(), index=pd.DatetimeIndex(losses))
 
 
-def _as_blended_then(record: pd.DataFrame, rows: pd.DataFrame, days: int) -> Floats:
+def _as_blended_then(record: pd.DataFrame, rows: pd.DataFrame, days: int, latency_days: int) -> Floats:
     """The blend of each date with weights chosen on the dates that had matured by it; equal shares before any had."""
     losses = [_losses_by_date(record, horizon) for horizon in HORIZONS]
     place = HORIZONS.index(days)
@@ -262,7 +261,7 @@ def _as_blended_then(record: pd.DataFrame, rows: pd.DataFrame, days: int) -> Flo
     for day in rows["as_of"].unique():
         here = (rows["as_of"] == day).to_numpy()
         pairs = zip(HORIZONS, losses, strict=True)
-        then = [table[table.index <= day - pd.Timedelta(days=horizon)] for horizon, table in pairs]
+        then = [table[table.index <= day - pd.Timedelta(days=horizon + latency_days)] for horizon, table in pairs]
         blended[here] = parts[here] @ np.array(_lightest(then)[place])
     return blended
 

@@ -111,7 +111,7 @@ class Tracking:
         params : mapping
             Flat: one value per setting.
         folds : DataFrame
-            One row per cutoff and contestant, any figures; written as ``folds.csv``.
+            One row per cutoff, any figures; written as ``folds.csv``.
         figures : mapping
             File name without suffix -> matplotlib figure; written as PNG. The caller closes them.
         model : Path
@@ -171,14 +171,6 @@ class Tracking:
                     )
                 return version.folder
         raise ArtefactError(f"{self.folder}: no {alias} yet: run `kizashi train`")
-
-    def set_alias(self, alias: Alias, number: int) -> Version:
-        """Give `alias` to version `number`, taking it from the one that had it; returns that version."""
-        _check_alias(alias)
-        self._version(number)
-        with self._answers():
-            self._client().set_registered_model_alias(NAME, alias, str(number))
-        return self._version(number)
 
     def note(self, number: int, key: str, text: str) -> None:
         """Note something of a version, such as the verdict of a gate; what stood under `key` is replaced."""

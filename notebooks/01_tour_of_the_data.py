@@ -88,7 +88,7 @@ import pandas as pd
 
 from features.blanks import blanks, features_off
 from features.catalogue import catalogue, with_coverage
-from features.snapshots import ELIGIBLE, funnel, monthly, take
+from features.snapshots import ELIGIBLE, funnel, monthly
 from features.windows import ALL_YEAR
 from models.completeness import LACKING, completeness, grades_table
 from pipelines.catalogue import beginnings
@@ -122,7 +122,7 @@ show(figure, "quarantine")
 
 # %%
 cutoffs = monthly(TODAY - timedelta(days=365), TODAY)
-table = take(intake.events, cutoffs, cohort=intake.cohort(), window=intake.window(), options=intake.options())
+table = intake.snapshots(cutoffs)
 frame = table.frame
 today = frame[frame["as_of"] == pd.Timestamp(TODAY)]
 print(funnel(today).to_string(index=False))

@@ -88,10 +88,10 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from features.snapshots import take
 from models.folds import CHAMPION, with_outcomes
+from pipelines.files import write_parquet
 from pipelines.replay import backtest
-from pipelines.train import judged_rows, write_parquet
+from pipelines.train import judged_rows
 
 PREDICTIONS = OUT / "predictions.parquet"
 if not PREDICTIONS.exists():
@@ -119,7 +119,7 @@ from pipelines.train import LADDER_NAMES
 DAYS = 90
 OTHER = "lightgbm"
 RULE = "cycle"
-table = take(intake.events, asked, cohort=intake.cohort(), window=intake.window(), options=intake.options())
+table = intake.snapshots(asked)
 predictions = with_outcomes(said, table, intake.observed_until)
 judged = judged_rows(predictions, DAYS)
 rng = np.random.default_rng(1)

@@ -89,10 +89,10 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from features.snapshots import ELIGIBLE, monthly, take
+from features.snapshots import ELIGIBLE, monthly
 from models.folds import CHAMPION, with_outcomes
+from pipelines.files import write_parquet
 from pipelines.replay import backtest
-from pipelines.train import write_parquet
 
 PREDICTIONS = OUT / "predictions.parquet"
 if not PREDICTIONS.exists():
@@ -118,13 +118,7 @@ from models.rules import RULES
 from pipelines.economics import OWN, columns_of, numbers_of
 
 every = monthly(intake.first_order() + timedelta(days=60), TODAY)[::-3][:10]
-table = take(
-    intake.events,
-    sorted({*every, *asked}),
-    cohort=intake.cohort(),
-    window=intake.window(),
-    options=intake.options(),
-)
+table = intake.snapshots(sorted({*every, *asked}))
 rows = table.frame.join(table.outcomes(intake.observed_until)[["days_to_next_order", "observed_days"]])
 eligible = rows[(rows["cohort"] == ELIGIBLE) & rows["as_of"].isin(pd.to_datetime(every))]
 

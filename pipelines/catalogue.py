@@ -8,7 +8,7 @@ from features import catalogue
 from features.buckets import Events
 from features.contract import CONTRACT
 from features.options import OPTIONS, resolved
-from features.snapshots import ELIGIBLE, Progress, silent, take
+from features.snapshots import ELIGIBLE, Progress, silent
 from pipelines.engines import engine_of
 from pipelines.intake import Request, install_features, take_in
 
@@ -20,15 +20,7 @@ def features(request: Request, *, progress: Progress = silent) -> pd.DataFrame:
         return catalogue.catalogue()
     with engine_of(request.settings(), progress=progress) as engine:
         intake = take_in(request, engine=engine)
-        table = take(
-            intake.events,
-            [intake.as_of],
-            cohort=intake.cohort(),
-            window=intake.window(),
-            options=intake.options(),
-            engine=engine,
-            progress=progress,
-        )
+        table = intake.snapshots([intake.as_of], progress=progress)
     eligible = table.frame[table.frame["cohort"] == ELIGIBLE]
     return catalogue.with_coverage(catalogue.catalogue(), eligible, beginnings(intake.events))
 

@@ -30,13 +30,15 @@ def account(
     request = request_of(data, out, as_of, config, layout)
     from pipelines import accounts, console_accounts
     from pipelines.engines import engine_of
+    from pipelines.files import with_folder
     from pipelines.intake import take_in
 
     with console_accounts.bar() as report, engine_of(request.settings(), progress=report) as engine:
         intake = take_in(request, engine=engine)
         told = accounts.account(intake, customer, progress=report)
     if json_file is not None:
-        json_file.write_text(json.dumps(told.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(told.to_dict(), indent=1, ensure_ascii=False) + "\n"
+        with_folder(json_file).write_text(text, encoding="utf-8")
     console_accounts.account(told, intake.settings.project.currency, events)
 
 
@@ -80,11 +82,12 @@ def statistics(
     from features import statistics as sums
     from pipelines import console_accounts
     from pipelines.engines import engine_of
+    from pipelines.files import with_folder
     from pipelines.intake import take_in
 
     with console_accounts.bar() as report, engine_of(request.settings(), progress=report) as engine:
         intake = take_in(request, engine=engine)
         found = sums.statistics(intake.events, intake.as_of, by, engine=engine)
     if csv is not None:
-        sums.table(found).to_csv(csv, index=False)
+        sums.table(found).to_csv(with_folder(csv), index=False)
     console_accounts.statistics_table(found, intake.as_of)

@@ -30,6 +30,7 @@ def features(
     """List every feature with source, window, unit, meaning and, with data, coverage and missing share."""
     request = request_of(data, out, as_of, config, layout)
     from pipelines import catalogue, console_features
+    from pipelines.files import with_folder
 
     if options:
         console_features.options_table(catalogue.options(request))
@@ -42,7 +43,7 @@ def features(
             raise SettingsError(f"--source {source}: no feature comes from it. Give one of {', '.join(known)}.")
         listed = listed[listed["source"] == source]
     if csv is not None:
-        listed.to_csv(csv, index=False)
+        listed.to_csv(with_folder(csv), index=False)
     console_features.features_table(listed)
 
 

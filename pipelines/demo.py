@@ -41,7 +41,7 @@ def make_room(out: Path) -> None:
     """
     if out.is_dir() and not (out / MARK).exists() and any(path.name != "prefect" for path in out.iterdir()):
         raise SettingsError(f"--out {out}: holds files that are no demonstration's. Give an empty or a new folder.")
-    for earlier in ("data", "events", "mlflow", "snapshots"):
+    for earlier in ("data", "events", "mlflow", "snapshots", "walks"):
         shutil.rmtree(out / earlier, ignore_errors=True)
     for database in out.glob("kizashi.db*"):
         database.unlink()

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.errors import SettingsError
 from features.labels import HORIZONS
-from features.snapshots import Progress, silent, take
+from features.snapshots import Progress, silent
 from models import economics as money
 from models.earliness import RANDOM
 from models.economics import CompanyNumbers, Measure
@@ -148,15 +148,7 @@ def values(intake: Intake, predictions: pd.DataFrame, *, progress: Progress = si
         raise SettingsError(
             f"the predictions reach to {dates[-1]}, the data only to {intake.as_of}: give newer --data."
         )
-    frame = take(
-        intake.events,
-        dates,
-        cohort=intake.cohort(),
-        window=intake.window(),
-        options=intake.options(),
-        engine=intake.engine,
-        progress=progress,
-    ).frame
+    frame = intake.snapshots(dates, progress=progress).frame
     known = frame[_KEYS].assign(value=money.value_at_risk(frame))
     joined = predictions[_KEYS].merge(known, on=_KEYS, how="left", validate="many_to_one")
     strangers = joined.loc[joined["value"].isna(), "customer_id"].unique()

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from features.mapping import load_layout, mappings_from_dict
 from features.options import resolved
 from features.own import install, read_own
 from features.quarantine import IngestReport, ingest
-from features.snapshots import Cohort, Window, monthly
+from features.snapshots import Cohort, Progress, SnapshotTable, Window, monthly, silent, take
 from features.sources import open_source
 from models.classifiers import BoostingOptions
 from models.folds import WalkOptions
@@ -96,6 +97,21 @@ class Intake:
     def options(self) -> dict[str, object]:
         """Options of features that differ from their defaults."""
         return dict(self.settings.features.options)
+
+    def snapshots(
+        self, dates: Sequence[date], *, max_rows: int | None = None, progress: Progress = silent
+    ) -> SnapshotTable:
+        """Snapshots of all customers at the given cutoffs, see :func:`features.snapshots.take`."""
+        return take(
+            self.events,
+            dates,
+            cohort=self.cohort(),
+            window=self.window(),
+            options=self.options(),
+            engine=self.engine,
+            max_rows=max_rows,
+            progress=progress,
+        )
 
     def walk_options(self) -> WalkOptions:
         """The options of a walk."""

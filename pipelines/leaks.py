@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-import pandas as pd
-
 from features import probes
 from features.errors import TooLittleData
 from features.own import own_names
 from features.registry import registered
-from features.snapshots import Progress, SnapshotTable, silent, take
+from features.snapshots import Progress, SnapshotTable, silent
 from models import leaks
 from pipelines.intake import Intake
 
@@ -49,15 +47,7 @@ class Finding:
 def look(intake: Intake, *, progress: Progress = silent) -> tuple[Finding, ...]:
     """Run every probe as of the intake's date; findings that failed come first within each probe."""
     dates = intake.dates_until(intake.as_of)[-OUTCOME_DATES:]
-    table = take(
-        intake.events,
-        dates,
-        cohort=intake.cohort(),
-        window=intake.window(),
-        options=intake.options(),
-        engine=intake.engine,
-        progress=progress,
-    )
+    table = intake.snapshots(dates, progress=progress)
     names = [one.name for one in registered() if one.name in table.frame]
     found = [*_future_blind(intake, dates, progress)]
     progress("outcomes", 0.8)
@@ -133,8 +123,3 @@ def _weeks(intake: Intake) -> Iterator[Finding]:
             f"the newest lies {week.silent_days} days before the end"
         )
         yield Finding("last_week", week.table, week.whole, words)
-
-
-def frame_of(findings: tuple[Finding, ...]) -> pd.DataFrame:
-    """The findings as a table: ``probe``, ``culprit``, ``passed``, ``words``, ``own``."""
-    return pd.DataFrame([vars(one) for one in findings])

@@ -194,21 +194,20 @@ def _shared(challenger: pd.DataFrame, incumbent: pd.DataFrame | None) -> pd.Data
 def _not_worse(shared: pd.DataFrame, against: int, limits: Limits) -> tuple[Check, dict[str, float]]:
     """The challenger against the champion, each with the outcomes that its training had recorded."""
     worse: list[str] = []
-    told: list[str] = []
     figures: dict[str, float] = {}
     tolerances = {"log_loss": limits.log_loss_tolerance, "roc_auc": limits.auc_tolerance}
-    for name, (value, low, high) in _differences(shared, list(tolerances)).items():
+    differences = _differences(shared, list(tolerances))
+    for name, (value, low, high) in differences.items():
         if not np.isfinite(value):
             continue
         figures |= {name: value, f"{name}_low": low, f"{name}_high": high}
-        told.append(f"{NAMES[name]} {value:+.4f} [{low:+.4f}, {high:+.4f}]")
         beyond = low > 0 and value > tolerances[name] if name == "log_loss" else high < 0 and -value > tolerances[name]
         worse += [NAMES[name]] if beyond else []
     restated = int((shared["outcome_a"] != shared["outcome_b"]).sum())
     rows = f"{len(shared):,} shared predictions of {shared['as_of'].nunique()} cutoffs"
     rows += f", {restated:,} of them with an outcome that was restated since" if restated else ""
     state = f"is worse in {' and '.join(worse)} than" if worse else "is not worse than"
-    words = f"It {state} the champion (version {against}) on {rows}: {'; '.join(told) or 'nothing to rank'}."
+    words = f"It {state} the champion (version {against}) on {rows}: {_told(differences)}."
     return Check("not_worse", not worse, words), figures
 
 
@@ -233,20 +232,27 @@ def _differences(pairs: pd.DataFrame, metrics: Sequence[str]) -> dict[str, tuple
     return result
 
 
+def _told(figures: Mapping[str, tuple[float, float, float]]) -> str:
+    """The differences in words; where all had one outcome there is no AUC."""
+    return "; ".join(
+        f"{NAMES[name]} {value:+.4f} [{low:+.4f}, {high:+.4f}]"
+        for name, (value, low, high) in figures.items()
+        if np.isfinite(value)
+    )
+
+
 def _against_rule(challenger: Candidate, *, surely: bool = True) -> Check:
     """The model against the cycle rule on its own predictions: better (`surely`), or not beyond doubt worse."""
     walk = challenger.walk
     if walk is None:
         return Check("beats_rule", False, f"Version {challenger.number} has no predictions out of time: train again.")
-    rule = walk[walk["contestant"] == RULE].rename(columns={"contestant": "rule"})
-    pairs = _shared(walk, rule.assign(contestant=MODEL).drop(columns="rule"))
+    pairs = _shared(walk, walk[walk["contestant"] == RULE].assign(contestant=MODEL))
     if pairs is None:
         return Check("beats_rule", not surely, "Nothing has matured yet by which the model could be judged.")
     figures = _differences(pairs, ["log_loss", "roc_auc"])
-    told = "; ".join(f"{NAMES[name]} {v:+.4f} [{low:+.4f}, {high:+.4f}]" for name, (v, low, high) in figures.items())
     (loss, loss_low, _), (auc, _, auc_high) = figures["log_loss"], figures["roc_auc"]
     passed = (loss < 0 and not auc < 0) if surely else not (loss_low > 0 or auc_high < 0)
     state = (
         "It beats" if loss < 0 and not auc < 0 else "It does not beat" if not passed else "It is not surely worse than"
     )
-    return Check("beats_rule", passed, f"{state} the cycle rule on {len(pairs):,} predictions: {told}.")
+    return Check("beats_rule", passed, f"{state} the cycle rule on {len(pairs):,} predictions: {_told(figures)}.")

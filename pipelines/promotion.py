@@ -18,6 +18,7 @@ from models.history import Change, What, champions
 from models.tracking import Tracking, Version
 from pipelines import data_gate
 from pipelines.data_gate import Finding
+from pipelines.files import write_parquet
 from pipelines.model_gate import COLUMNS, MODEL, RULE, Candidate, Limits, Verdict, gate, loads
 from pipelines.settings import tracking_folder
 
@@ -51,13 +52,10 @@ def keep_walk(out: Path, number: int, judged: pd.DataFrame) -> Path:
     Parameters
     ----------
     judged
-        `COLUMNS`, of any contestants; written aside first, then renamed.
+        `COLUMNS`, of any contestants.
     """
     path = walk_file(out, number)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
-    judged.loc[judged["contestant"].isin([MODEL, RULE]), COLUMNS].to_parquet(aside, index=False)
-    aside.replace(path)
+    write_parquet(judged.loc[judged["contestant"].isin([MODEL, RULE]), COLUMNS], path)
     return path
 
 

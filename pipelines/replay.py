@@ -8,12 +8,12 @@ import pandas as pd
 
 from features.errors import SettingsError
 from features.labels import HORIZONS
-from features.snapshots import Progress, silent, take
+from features.snapshots import Progress, silent
 from features.tracks import funnel
 from features.windows import WindowChoice
 from models.folds import walk_forward, with_outcomes
 from pipelines.intake import Intake
-from pipelines.train import SHOWN_HORIZON, judged_rows, stand
+from pipelines.train import SHOWN_HORIZON, judged_by, judged_rows, stand
 
 #: Columns of the file, in order.
 COLUMNS = (
@@ -96,35 +96,17 @@ def backtest(intake: Intake, first: date, last: date, *, progress: Progress = si
             stacklevel=2,
         )
     dates = intake.reach(dates, cutoffs[0])
-    table = take(
-        intake.events,
-        dates,
-        cohort=intake.cohort(),
-        window=intake.window(),
-        options=intake.options(),
-        engine=intake.engine,
-        max_rows=intake.settings.training.max_rows,
-        progress=progress,
-    )
+    table = intake.snapshots(dates, max_rows=intake.settings.training.max_rows, progress=progress)
     walk = walk_forward(table, cutoffs, intake.walk_options(), progress=progress)
     progress("standing table with intervals", 0.95)
     predictions = with_outcomes(walk.predictions, table, intake.observed_until)
     seed = intake.settings.training.seed
-    own = predictions[["contestant", "customer_id", "as_of"]].assign(
-        probability=predictions["churn_probability"], outcome=predictions["churned"]
-    )
     here = table.frame[table.frame["as_of"].isin(pd.to_datetime(cutoffs))]
     return Backtest(
         predictions[list(COLUMNS)],
         stand(judged_rows(predictions, SHOWN_HORIZON), seed),
-        stand(own.dropna(subset="outcome").reset_index(drop=True), seed),
-        stand(_partial(predictions), seed, ranks_only=True),
+        stand(judged_by(predictions, "churn_probability", "churned"), seed),
+        stand(judged_by(predictions, f"p_no_order_{SHOWN_HORIZON}", "partial_defection"), seed, ranks_only=True),
         funnel(here),
         walk.choice,
     )
-
-
-def _partial(predictions: pd.DataFrame) -> pd.DataFrame:
-    named = {f"p_no_order_{SHOWN_HORIZON}": "probability", "partial_defection": "outcome"}
-    kept = predictions.rename(columns=named)[["contestant", "customer_id", "as_of", "probability", "outcome"]]
-    return kept.dropna(subset="outcome").reset_index(drop=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from features import cutoffs
 from features.errors import SettingsError
 from features.passes import SnapshotParts
 from features.snapshots import ELIGIBLE, Progress, silent
@@ -102,8 +103,6 @@ def _snapshot(parts: SnapshotParts, customer_id: str) -> pd.DataFrame:
 
 def _orders_and_name(intake: Intake, customer_id: str) -> tuple[pd.DataFrame, str]:
     """The newest twelve order days known at the date, and the name."""
-    from features import cutoffs
-
     for bucket in range(intake.events.buckets):
         with intake.events.connect(bucket) as con:
             held = con.execute("SELECT count(*) FROM transactions WHERE customer_id = ?", [customer_id]).fetchall()

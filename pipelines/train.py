@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 from features.labels import derive
-from features.snapshots import ELIGIBLE, Progress, SnapshotTable, silent, take
+from features.snapshots import ELIGIBLE, Progress, SnapshotTable, silent
 from features.tracks import funnel
 from features.windows import WindowChoice
 from models import evaluation, golden
-from models.certificate import Certificate, certify
+from models.certificate import Certificate, certify, interval_coverage
 from models.certificate import Limits as CertificateLimits
 from models.churn_model import ChurnModel
-from models.completeness import completeness
 from models.folds import CHAMPION, Walk, WalkOptions, past_rows, walk_forward, with_outcomes
 from models.other_tracks import OtherTracks, learn
 from models.selection import LADDER, regret
@@ -25,6 +24,7 @@ from models.tracking import Metric, Tracking, Version
 from models.tuning import Tuned, tune
 from pipelines import promotion
 from pipelines.data_profile import profile
+from pipelines.files import write_parquet
 from pipelines.intake import Intake
 from pipelines.model_gate import Limits
 from pipelines.settings import tracking_folder
@@ -173,16 +173,7 @@ def snapshots_to_learn(intake: Intake, progress: Progress) -> tuple[SnapshotTabl
     dates = intake.dates_until(intake.as_of)
     tried = test_dates(dates, intake.observed_until, intake.settings.training.test_cutoffs)
     dates = intake.reach(dates, tried[0])
-    table = take(
-        intake.events,
-        dates,
-        cohort=intake.cohort(),
-        window=intake.window(),
-        options=intake.options(),
-        engine=intake.engine,
-        max_rows=intake.settings.training.max_rows,
-        progress=progress,
-    )
+    table = intake.snapshots(dates, max_rows=intake.settings.training.max_rows, progress=progress)
     return table, tried
 
 
@@ -207,9 +198,13 @@ def test_dates(dates: list[date], observed_until: date, cutoffs: int) -> list[da
 
 def judged_rows(predictions: pd.DataFrame, days: int) -> pd.DataFrame:
     """Matured predictions of one horizon as the evaluation wants them."""
-    named = predictions.rename(columns={f"p_no_order_{days}": "probability", f"no_order_{days}": "outcome"})
-    kept = named[["contestant", "customer_id", "as_of", "probability", "outcome"]]
-    return kept.dropna(subset="outcome").reset_index(drop=True)
+    return judged_by(predictions, f"p_no_order_{days}", f"no_order_{days}")
+
+
+def judged_by(predictions: pd.DataFrame, probability: str, outcome: str) -> pd.DataFrame:
+    """The same of any column of probabilities and any of outcomes."""
+    named = predictions.rename(columns={probability: "probability", outcome: "outcome"})
+    return named[list(evaluation.COLUMNS)].dropna(subset="outcome").reset_index(drop=True)
 
 
 def stand(judged: pd.DataFrame, seed: int, *, ranks_only: bool = False) -> pd.DataFrame:
@@ -238,23 +233,14 @@ def judge(predictions: pd.DataFrame, seed: int) -> Judged:
             "churn_high": "probability_high",
         }
     )
-    own = own[[*about, "probability", "outcome", "probability_low", "probability_high"]].dropna(subset="outcome")
+    own = own[["as_of", "probability", "outcome", "probability_low", "probability_high"]].dropna(subset="outcome")
     certificate = certify(shown, CertificateLimits(), np.random.default_rng(seed))
-    coverage = certify(own, CertificateLimits(), np.random.default_rng(seed), repeats=20).interval_coverage
     cost = regret(rows, CHAMPION, LADDER_NAMES) if len(rows) else pd.DataFrame()
-    return Judged(rows, stand(rows, seed), cost, certificate, coverage)
+    return Judged(rows, stand(rows, seed), cost, certificate, interval_coverage(own))
 
 
 #: The contestants that stand for the steps of the ladder of selection.
 LADDER_NAMES = tuple("mbgcnbd" if name == "label_free" else name for name in LADDER)
-
-
-def write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table aside first, then rename it, so that a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
-    frame.to_parquet(aside, index=False)
-    aside.replace(path)
 
 
 def facts(intake: Intake, here: pd.DataFrame, choice: WindowChoice) -> dict[str, object]:
@@ -324,8 +310,3 @@ def metrics(judged: Judged, choice: WindowChoice) -> list[Metric]:
             known = np.isfinite([low, high]).all()
             found.append(Metric(name, value, low if known else None, high if known else None))
     return found
-
-
-def grades_of(intake: Intake, here: pd.DataFrame) -> pd.DataFrame:
-    """How complete the data of each customer of a date are, see :func:`models.completeness.completeness`."""
-    return completeness(here, intake.events.columns)

@@ -11,13 +11,13 @@ from features.snapshots import ELIGIBLE
 from features.tracks import funnel
 from models.card import CardFacts, card
 from models.churn_model import ChurnModel
-from models.completeness import grades_table
+from models.completeness import completeness, grades_table
 from models.folds import CHAMPION, Walk
 from models.plots import lift_plot, smooth_reliability_plot
 from models.smooth_curve import smooth_curve
 from models.tuning import Tuned
 from pipelines.intake import Intake
-from pipelines.train import SHOWN_HORIZON, Judged, grades_of
+from pipelines.train import SHOWN_HORIZON, Judged
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,7 +89,7 @@ def card_of(
                 "median width of the 90 % interval": float(wide.median()),
                 "groups of customers whose observed share lay within it": judged.coverage,
             },
-            grades=grades_table(grades_of(intake, here)),
+            grades=grades_table(completeness(here, events.columns)),
             versions=champion.facts["versions"],
             seed=settings.training.seed,
             notes=notes,

@@ -57,8 +57,14 @@ def rebuild(connection: sa.Connection) -> None:
         project(connection, recorded.event)
 
 
-def _values(table: sa.Table, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as the table's columns want them, from texts or from what they were before."""
+def typed_values(table: sa.Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as the table's columns want them, from texts or from what they were before.
+
+    Raises
+    ------
+    StoreError
+        If the table has no such column.
+    """
     unknown = sorted(set(values) - set(table.columns.keys()))
     if unknown:
         raise StoreError(f"{table.name}: no such columns {unknown}; there are {', '.join(table.columns.keys())}.")
@@ -83,7 +89,7 @@ def _made(table: sa.Table, *about: str) -> Projector:
 
     def write(connection: sa.Connection, event: Event) -> None:
         own = {name: getattr(event, name) for name in about}
-        connection.execute(table.insert(), _values(table, {"version": 1, **event.payload, **own}))
+        connection.execute(table.insert(), typed_values(table, {"version": 1, **event.payload, **own}))
 
     return write
 
@@ -95,7 +101,7 @@ def _changed(table: sa.Table, key: str) -> Projector:
         one = getattr(event, key)
         version = int(event.payload["version"])
         here = sa.and_(table.c[key] == one, table.c.version == version - 1)
-        if connection.execute(table.update().where(here).values(**_values(table, event.payload))).rowcount != 1:
+        if connection.execute(table.update().where(here).values(**typed_values(table, event.payload))).rowcount != 1:
             there = connection.execute(sa.select(table.c.version).where(table.c[key] == one)).scalar()
             if there is None:
                 raise StoreError(f"{table.name} {one!r}: there is none.")
@@ -119,7 +125,7 @@ def _upserted(table: sa.Table, *about: str) -> Projector:
 
     def write(connection: sa.Connection, event: Event) -> None:
         own = {name: getattr(event, name) for name in about}
-        values = _values(table, {**event.payload, **own})
+        values = typed_values(table, {**event.payload, **own})
         here = sa.and_(*(table.c[name] == values[name] for name in keys))
         if "version" in table.columns:
             found = connection.execute(sa.select(table.c.version).where(here)).scalar()

@@ -21,6 +21,8 @@ Floats = np.ndarray[tuple[int], np.dtype[np.floating[Any]]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 LEVELS = ("none", "blue", "yellow", "orange", "red")
+QUEUES = ("early", "overdue")
+STAGES = ("none", "cooling", "comparison", "decision", "lost")
 HISTORIES = ("enough", "short", "none")
 
 #: How complete the data of a customer are, the best first.
@@ -81,7 +83,8 @@ class Published:
 
     `customers` and `reasons` are row counts. `unchanged` says that the call which returned this found the
     same result already published and wrote nothing. `supersedes` is the run that this one replaced, kept but
-    no longer read.
+    no longer read. `stepped` says that the run moved the warnings and tasks; `late`, in the answer of a
+    publication, that it did not because a newer day had moved them before.
     """
 
     run: ScoringRun
@@ -90,6 +93,8 @@ class Published:
     published_at: datetime
     unchanged: bool = False
     supersedes: str | None = None
+    stepped: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,10 @@ class Score:
     expected_loss: float | None  # money
     margin: float | None  # calibrated log-odds of the own window
     base_margin: float | None  # margin = base_margin + all contributions
+    queue: str | None  # "early" or "overdue" inside the cohort, None outside
+    stage: str | None  # how far the customer has gone, None where it was not looked at
+    level_parts: str | None  # what made the level: "model:yellow rule:role_imbalance:orange"; None where it is none
+    early_place: float | None  # 0 to 1, 1 the first to warn about among those not overdue
 
 
 @dataclass(frozen=True)
@@ -146,8 +155,10 @@ REASON_COLUMNS = tuple(column.name for column in fields(Reason))
 _SCORE_TEXTS = ("customer_id", "level", "cohort", "history", "shown")
 _REASON_TEXTS = ("customer_id", "feature", "dimension", "text")
 PROBABILITIES = ("churn_probability", *HORIZON_PROBABILITIES)
+#: What may be unknown with a history, too: numbers, and texts.
+_SCORE_UNKNOWN = (*INTERVAL, "early_place", "completeness", "queue", "stage", "level_parts")
 #: What a model or a history gives: unknown only where there is no history.
-SCORE_NUMBERS = tuple(column for column in SCORE_COLUMNS if column not in (*_SCORE_TEXTS, *INTERVAL, "completeness"))
+SCORE_NUMBERS = tuple(column for column in SCORE_COLUMNS if column not in (*_SCORE_TEXTS, *_SCORE_UNKNOWN))
 REASON_NUMBERS = ("value", "usual_value", "peer_value", "contribution", "contribution_points")
 
 
@@ -190,7 +201,7 @@ def score_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
     """Return the rows of `scores`, one mapping per customer, unknown values as None.
 
     `frame` has exactly `SCORE_COLUMNS`, in any order, and may have `as_of`. Numbers are of any numeric dtype,
-    unknown as NaN; `completeness` is a text column, unknown as None or NaN.
+    unknown as NaN; `completeness`, `queue`, `stage` and `level_parts` are text columns, unknown as None or NaN.
 
     Raises
     ------
@@ -198,17 +209,17 @@ def score_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
         One line with every promise of the output tables that the frame breaks, with counts and the first
         customers.
     """
-    check = _Check("scores", frame, as_of, SCORE_COLUMNS)
+    check = Check("scores", frame, as_of, SCORE_COLUMNS)
     for column in _SCORE_TEXTS:
         check.text(column)
     check.among("level", LEVELS)
     check.among("history", HISTORIES)
     check.among("shown", SHOWN)
-    numbers = {column: check.number(column) for column in (*SCORE_NUMBERS, *INTERVAL)}
+    numbers = {column: check.number(column) for column in (*SCORE_NUMBERS, *INTERVAL, "early_place")}
     known = (frame["history"] != "none").to_numpy()
     for column in SCORE_NUMBERS:
         check.none_where(known & np.isnan(numbers[column]), f"{column} is missing (NaN) though there is a history")
-    for column in (*PROBABILITIES, *INTERVAL):
+    for column in (*PROBABILITIES, *INTERVAL, "early_place"):
         check.none_where((numbers[column] < 0) | (numbers[column] > 1), f"{column} is outside 0 to 1")
     for shorter, longer in pairwise(HORIZON_PROBABILITIES):
         check.none_where(numbers[longer] > numbers[shorter], f"{longer} is above {shorter}")
@@ -216,11 +227,12 @@ def score_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
         check.none_where(differ, f"only one of {shorter} and {longer} is missing")
     check.none_where(numbers["churn_window_days"] <= 0, "churn_window_days is not above 0")
     _check_certainty(check, known, numbers)
+    _check_level(check)
     check.unique(["customer_id"])
     return check.rows(numbers)
 
 
-def _check_certainty(check: "_Check", known: Flags, numbers: Mapping[str, Floats]) -> None:
+def _check_certainty(check: "Check", known: Flags, numbers: Mapping[str, Floats]) -> None:
     """Hold the interval to its probability and its cohort, the grade to the history."""
     probability, low, high = (numbers[column] for column in ("churn_probability", *INTERVAL))
     given = ~(np.isnan(low) & np.isnan(high))
@@ -238,6 +250,20 @@ def _check_certainty(check: "_Check", known: Flags, numbers: Mapping[str, Floats
     check.none_where(percent & np.isnan(probability), "shown is percent without a churn_probability")
 
 
+def _check_level(check: "Check") -> None:
+    """Hold the queue to the cohort and what made a level to the level."""
+    frame = check.frame
+    queued, inside = frame["queue"].isin(QUEUES).to_numpy(), (frame["cohort"] == ELIGIBLE).to_numpy()
+    check.none_where(inside & ~queued, f"queue is not one of {list(QUEUES)} in the cohort")
+    check.none_where(~inside & frame["queue"].notna().to_numpy(), "queue is given outside the cohort")
+    strange = frame["stage"].notna() & ~frame["stage"].isin(STAGES)
+    check.none_where(strange.to_numpy(), f"stage is not one of {list(STAGES)}")
+    quiet, parted = (frame["level"] == "none").to_numpy(), frame["level_parts"].notna().to_numpy()
+    told = np.array([isinstance(value, str) and value != "" for value in frame["level_parts"]], dtype=bool)
+    check.none_where(~quiet & ~told, "level_parts is not a text though there is a level")
+    check.none_where(quiet & parted, "level_parts is given though the level is none")
+
+
 def reason_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
     """Return the rows of `reasons`, one mapping per reason, unknown values as None.
 
@@ -248,7 +274,7 @@ def reason_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
     StoreError
         As `score_rows`.
     """
-    check = _Check("reasons", frame, as_of, REASON_COLUMNS)
+    check = Check("reasons", frame, as_of, REASON_COLUMNS)
     for column in _REASON_TEXTS:
         check.text(column)
     numbers = {column: check.number(column) for column in REASON_NUMBERS}
@@ -260,7 +286,7 @@ def reason_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
     return [{**row, "position": int(str(row["position"]))} for row in check.rows(numbers)]
 
 
-class _Check:
+class Check:
     """Collects what is wrong with one frame, to say it all in one error."""
 
     def __init__(self, name: str, frame: pd.DataFrame, as_of: date, columns: tuple[str, ...]) -> None:

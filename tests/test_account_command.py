@@ -130,9 +130,9 @@ def test_dm_12_what_a_person_says_of_the_risk_and_what_the_engine_says_are_both_
     said = "a person says low (Bob, 2024-06-11); the engine says"
     assert f"{said} Red, 80% chance of no order in 60 days (of 2024-06-25)" in run("account", "A", *HERE).out
     published(date(2024, 7, 1), "orange", 0.6)
-    done = run("account", "A", *HERE, "--json", "b.json")
+    done = run("account", "A", *HERE, "--json", "made/b.json")
     assert f"{said} Orange, 60% chance of no order in 60 days (of 2024-07-01)" in done.out
-    told = json.loads(Path("b.json").read_text(encoding="utf-8"))
+    told = json.loads(Path("made/b.json").read_text(encoding="utf-8"))
     assert (told["person"]["new"], told["person"]["author"], told["engine"]["level"]) == ("low", "Bob", "orange")
 
 
@@ -151,11 +151,11 @@ def test_dm_10_notes_are_found_by_their_tag(run: Run) -> None:
 
 
 def test_dm_16_statistics_by_industry_with_their_grand_total(run: Run) -> None:
-    done = run("statistics", *HERE, "--by", "industry", "--csv", "by.csv")
+    done = run("statistics", *HERE, "--by", "industry", "--csv", "made/for/by.csv")
     assert re.search(r"machinery\W+1\W+4\W+4,540\.00\W+-", done.out)
     assert re.search(r"all\W+2\W+5\W+4,547\.00\W+-", done.out)
     assert "Source absent: transactions.margin." in done.out
-    assert pd.read_csv("by.csv")["sales"].tolist() == [4540.0, 7.0]
+    assert pd.read_csv("made/for/by.csv")["sales"].tolist() == [4540.0, 7.0]
     refused = run("statistics", *HERE, "--by", "colour")
     assert refused.code == 2
     assert "kizashi: --by colour: `customers` has no such column" in refused.err
@@ -176,8 +176,8 @@ def test_dm_24_with_orders_alone_the_list_says_what_is_off_and_delivery_columns_
     listed = []
     for orders in (lines(ORDERS), delivered(lines(ORDERS))):
         orders.to_parquet(tmp_path / "data" / "transactions.parquet")
-        assert run("features", "--data", "data", "--csv", "list.csv").code == 0
-        listed.append(pd.read_csv("list.csv").set_index("feature"))
+        assert run("features", "--data", "data", "--csv", "made/list.csv").code == 0
+        listed.append(pd.read_csv("made/list.csv").set_index("feature"))
     off = listed[0][listed[0]["missing_share"] == 1]
     assert off.loc["interactions_90d", "covered_from"] != off.loc["interactions_90d", "covered_from"], "absent"
     assert "filled_line_share_90d" in off.index

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from models.certificate import Certificate, Limits, certify, holm
+from models.certificate import Certificate, Limits, certify, holm, interval_coverage
 from models.figures import InvalidPredictions
 from models.plots import smooth_reliability_plot
 from models.smooth_curve import smooth_curve
@@ -207,6 +207,7 @@ def test_interval_coverage_is_the_share_of_deciles_within_their_mean_interval(ha
     rows = book(customers=600, cutoffs=4)
     bounds = {"probability_low": rows["probability"] - half, "probability_high": rows["probability"] + half}
     assert certified(rows.assign(**bounds)).interval_coverage == share
+    assert interval_coverage(rows.assign(**bounds)) == share
 
 
 def test_deciles_of_fewer_than_thirty_rows_say_nothing_of_intervals():

@@ -16,7 +16,8 @@ from worlds import CUTOFFS, QUICK, drawn_rows, latest_cohort, training, walk
 from features.errors import ArtefactError
 from features.labels import HORIZONS
 from features.windows import Window
-from models.artefact import LOGISTIC_FILE, MANIFEST
+from models import churn_model
+from models.artefact import EARLY_FILE, LOGISTIC_FILE, MANIFEST
 from models.calibration import USUAL_LEVEL_SPREAD, Affine
 from models.churn_model import ChurnModel, assemble
 from models.classifiers import LIGHTGBM, Boosting, BoostingOptions
@@ -93,7 +94,7 @@ def test_saving_and_loading_changes_no_bit(artefact):
     cohort = latest_cohort()
     pd.testing.assert_frame_equal(one.score(cohort), two.score(cohort), check_exact=True)
     assert (one.components(cohort) == two.components(cohort)).all()
-    for name in ("selection", "calibrations", "level_spreads", "levels", "reference", "logistic", "rhythm"):
+    for name in ("selection", "calibrations", "level_spreads", "levels", "reference", "logistic", "rhythm", "early"):
         assert getattr(one, name) == getattr(two, name)
     assert [len(bag) for bag in two.boosting.bags] == [QUICK.boosting.bags] * 4
     two.save(artefact.parent / "again")
@@ -120,6 +121,7 @@ def test_a_horizon_without_trees_is_saved_and_loaded_without_them(tmp_path):
     one = replace(model, boosting=replace(model.boosting, bags=((), *model.boosting.bags[1:3], ())))
     one.save(tmp_path / "champion")
     assert sorted(path.name for path in (tmp_path / "champion").iterdir()) == [
+        EARLY_FILE,
         *(f"lightgbm_60_{bag}.txt" for bag in range(QUICK.boosting.bags)),
         *(f"lightgbm_90_{bag}.txt" for bag in range(QUICK.boosting.bags)),
         LOGISTIC_FILE,
@@ -138,6 +140,7 @@ def test_the_artefact_is_plain_text_with_a_checksum_each(artefact):
     assert names == sorted(
         [
             MANIFEST,
+            EARLY_FILE,
             LOGISTIC_FILE,
             *(f"lightgbm_{days}_{bag}.txt" for days in HORIZONS for bag in range(QUICK.boosting.bags)),
         ]
@@ -250,6 +253,25 @@ def test_a_manifest_without_a_section_is_refused(section, artefact, tmp_path):
         ChurnModel.load(folder)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bags": [1]},
+        {"bags": 1},
+        {"rhythm": {}},
+        {"selection": {"steps": [{}], "weights": []}},
+        {"calibrations": [{"tilt": 1}]},
+        {"levels": 3},
+    ],
+    ids=lambda changes: "-".join(changes),
+)
+def test_a_manifest_that_no_training_wrote_is_refused_in_one_line(changes, artefact, tmp_path):
+    folder = copied(artefact, tmp_path)
+    change_manifest(folder, **changes)
+    with pytest.raises(ArtefactError, match=r"not readable as a model .* Train again or restore the folder\.$"):
+        ChurnModel.load(folder)
+
+
 def test_trees_that_the_manifest_does_not_know_are_refused(artefact, tmp_path):
     folder = copied(artefact, tmp_path)
     known = json.loads((folder / MANIFEST).read_text())["sha256"]
@@ -301,6 +323,16 @@ def test_the_first_champion_has_no_record_and_says_so():
         "record_dates": 0,
     }
     assert model.reference == pytest.approx(model.rhythm.margins(rows.book).mean(axis=0))
+
+
+def test_the_choice_of_a_model_allows_for_late_books(monkeypatch):
+    late = replace(training(drawn_rows()), latency_days=7)
+    few = BoostingOptions(rounds=3)
+    fitted = {LIGHTGBM: Boosting(LIGHTGBM, few).fit(late), LOGISTIC: Logistic(LOGISTIC).fit(late)}
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(churn_model, "select", lambda _, *given: asked.append(given) or Selection())
+    assemble(fitted, Record().known_at(late), late, DEFAULT_PROMISES, Window(), 1.5)
+    assert asked == [(late.seed, 7)]
 
 
 # --- how sure it is

@@ -74,3 +74,12 @@ def test_the_same_company_again_gives_the_same_list(shown: tuple[Path, Finished]
 def test_the_test_says_where_it_could_not_cut_the_network_off() -> None:
     if not can_be_alone():
         pytest.skip("this system cannot run a command without a network (unshare --net): it was run with one")
+
+
+def test_nothing_of_an_earlier_demonstration_stays(tmp_path: Path) -> None:
+    demo.make_room(tmp_path)
+    for name in ("data", "events", "mlflow", "snapshots", "walks"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "kizashi.db").touch()
+    demo.make_room(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [demo.MARK]

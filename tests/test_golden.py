@@ -13,7 +13,7 @@ from companies import TRAINED, Company
 from features.errors import ArtefactError
 from features.own import OwnFile
 from models import golden
-from models.golden import GOLDEN, check, check_in_child, golden_rows, save, text_of
+from models.golden import GOLDEN, check, check_in_child, golden_rows, text_of
 from models.tracking import Tracking
 from pipelines.settings import tracking_folder
 
@@ -90,7 +90,8 @@ def model(company: Company, tmp_path: Path) -> Path:
 
         table = pd.read_parquet(company.folder / "out" / "snapshots" / f"{TRAINED}.parquet")
         eligible = table[(table["as_of"] == pd.Timestamp(TRAINED)) & (table["cohort"] == "eligible")]
-        save(folder, golden_rows(ChurnModel.load(folder), eligible, seed=1))
+        rows = golden_rows(ChurnModel.load(folder), eligible, seed=1)
+        (folder / GOLDEN).write_text(text_of(rows), encoding="utf-8")
     return folder
 
 

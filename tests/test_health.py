@@ -231,7 +231,7 @@ def test_the_result_stands_on_the_index_of_the_snapshots_and_leaves_them_as_they
     assert found.index.tolist() == ["b", "b"]
     assert found["health_finance"].tolist() == pytest.approx([200 / 3, 100])
     pd.testing.assert_frame_equal(frame, before)
-    assert health(frame.iloc[:0]).shape == (0, 7)
+    assert health(frame.iloc[:0]).shape == (0, 8)
 
 
 def test_other_marks_and_shares_within_a_dimension_can_be_given():

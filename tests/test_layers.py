@@ -27,12 +27,17 @@ CLOCK = (
     "time.strftime",
 )
 
+#: The modules of `serving` that speak with the database; whoever needs it passes their connections on.
+OF_THE_STORE = (
+    "store", "reading", "publication", "stepping", "ledger", "projection", "outbox", "idempotency", "backup",
+)  # fmt: skip
+
 #: What is named in the product -> where it may be named; a name stands for all that is below it.
 DOORS = {
     "mlflow": ("models/tracking.py",),
     "prefect": ("pipelines/",),
     **dict.fromkeys(("dask", "distributed", "prefect_dask"), ("pipelines/engines.py", "pipelines/dask_clusters.py")),
-    "sqlalchemy": ("serving/store.py", "serving/migrations/"),
+    "sqlalchemy": (*(f"serving/{name}.py" for name in OF_THE_STORE), "serving/migrations/"),
     "alembic": ("serving/store.py", "serving/migrations/"),
     **dict.fromkeys(("os.environ", "os.environb", "os.getenv", "os.putenv"), ("pipelines/settings.py",)),
     **dict.fromkeys(CLOCK, ("pipelines/",)),

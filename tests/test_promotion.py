@@ -13,7 +13,7 @@ from companies import DAY, TRAINED, Company
 from typer.testing import CliRunner
 
 from features.errors import SettingsError
-from models.golden import GOLDEN, golden_rows, save
+from models.golden import GOLDEN, golden_rows, text_of
 from models.tracking import Tracking
 from pipelines import cli
 from pipelines.caller import user
@@ -57,7 +57,8 @@ def kept(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
         table = pd.read_parquet(company.folder / "out" / "snapshots" / f"{TRAINED}.parquet")
         eligible = table[(table["as_of"] == pd.Timestamp(TRAINED)) & (table["cohort"] == "eligible")]
-        save(folder, golden_rows(ChurnModel.load(folder), eligible, seed=1))
+        rows = golden_rows(ChurnModel.load(folder), eligible, seed=1)
+        (folder / GOLDEN).write_text(text_of(rows), encoding="utf-8")
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     intake = company.taken_in(out, TRAINED)
     manifest["facts"]["profile"] = profile(intake.events, TRAINED)
@@ -192,6 +193,9 @@ def test_without_a_champion_the_rule_must_not_surely_be_better() -> None:
     assert asked(candidate(walk(10)), None).passed
     passed, said = words(asked(candidate(walk(3, rule=10)), None), "beats_rule")
     assert (passed, "does not beat the cycle rule on 600 predictions" in said) == (False, True)
+    alike = words(asked(candidate(walk(10).assign(outcome=0.0)), None), "beats_rule")[1]
+    assert "log loss" in alike, alike
+    assert "AUC" not in alike, alike
     # before anything has matured there is nothing to refuse it for
     assert asked(candidate(walk(10).iloc[:0]), None).passed
     assert not asked(candidate(None), None).passed

@@ -11,10 +11,10 @@ from features.labels import HORIZONS
 from features.snapshots import ELIGIBLE, monthly, take
 from models import folds
 from models.evaluation import roc_auc
+from pipelines.files import write_parquet
 from pipelines.intake import Request, take_in
 from pipelines.replay import COLUMNS, backtest
 from pipelines.score import champion_of, score_day
-from pipelines.train import write_parquet
 
 pytest_plugins = ["trained"]
 

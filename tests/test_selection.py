@@ -205,6 +205,15 @@ def test_the_loss_at_the_own_level_is_the_lowest_that_a_shift_can_reach():
     assert expit(at_own_level(margins, outcome)).mean(axis=0) == pytest.approx([0.5, 0.5], abs=1e-3)
 
 
+def test_a_blend_is_judged_with_the_weights_that_could_be_chosen_from_books_that_come_late():
+    record = predicted(9, only(LIGHTGBM), customers=100)
+    at_once, late = (
+        {step.candidate: step for step in select(record, latency_days=days).steps}["blend"] for days in (0, 400)
+    )
+    # three dates of 90 days had matured by the sixth date; 400 days later still, none ever has
+    assert at_once.loss < late.loss
+
+
 # --- what the choice cost
 
 

@@ -246,6 +246,8 @@ OUTBOX = sa.Table(
     "outbox",
     METADATA,
     sa.Column("dedupe_key", sa.Text, primary_key=True),
+    # The run that decided it; unknown where a person or a clock did.
+    sa.Column("run_id", sa.Text),
     sa.Column("recipient", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("as_of", sa.Date, nullable=False),

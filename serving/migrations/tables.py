@@ -75,6 +75,10 @@ SCORING_RUN = sa.Table(
     sa.Column("published_at", UtcDateTime),
     sa.Column("superseded_at", UtcDateTime),
     sa.Column("superseded_by", sa.Text, sa.ForeignKey("scoring_run.run_id")),
+    # The events by which the run moved warnings and tasks: numbers from `first_event` to `last_event`, the latter one
+    # less where it moved nothing; unknown where the run left them alone.
+    sa.Column("first_event", sa.BigInteger),
+    sa.Column("last_event", sa.BigInteger),
     sa.CheckConstraint("state IN ('staged', 'published', 'superseded')", name="state"),
     sa.CheckConstraint("(state = 'staged') = (published_at IS NULL)", name="published_at"),
     sa.CheckConstraint("(state = 'superseded') = (superseded_by IS NOT NULL)", name="superseded_by"),

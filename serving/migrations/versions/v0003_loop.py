@@ -59,6 +59,8 @@ def upgrade() -> None:
         op.execute(_CHANGED[engine].format(what))
     for column, kind in (("queue", sa.Text), ("stage", sa.Text), ("level_parts", sa.Text)):
         op.add_column("score", sa.Column(column, kind))
+    for column in ("first_event", "last_event"):
+        op.add_column("scoring_run", sa.Column(column, sa.BigInteger))
     checks = [sa.CheckConstraint(condition, name=op.f(f"ck_score_{name}")) for name, condition in _CHECKS.items()]
     op.add_column("score", sa.Column("early_place", sa.Double, *checks))
     if engine == "sqlite":  # it cannot replace a view, and knows no rights
@@ -71,6 +73,8 @@ def downgrade() -> None:
     op.execute("DROP VIEW scores")
     for name in ("early_place", "level_parts", "stage", "queue"):
         op.drop_column("score", name)
+    for name in ("last_event", "first_event"):
+        op.drop_column("scoring_run", name)
     op.execute("CREATE VIEW scores AS" + _VIEW.format(""))
     for table in _TABLES:
         op.drop_table(table)
@@ -185,6 +189,7 @@ def _create_events() -> None:
     op.create_table(
         "outbox",
         sa.Column("dedupe_key", sa.Text, nullable=False),
+        sa.Column("run_id", sa.Text),
         sa.Column("recipient", sa.Text, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("as_of", sa.Date, nullable=False),

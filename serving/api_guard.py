@@ -1,0 +1,163 @@
+"""What stands before every route: known hosts, small bodies, a ration of requests, safe headers, no traceback."""
+
+import logging
+import re
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from time import perf_counter
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.api_errors import Refused, answer
+
+log = logging.getLogger("kizashi.api")
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+BODY_BYTES = 64 * 1024
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Guard:
+    """ASGI middleware that lets a request through to the application, or answers it itself.
+
+    Parameters
+    ----------
+    hosts
+        Names that the service is called by; a request for another was sent here by a trick with names.
+    body_bytes
+        No body may be larger.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str] = LOOPBACK, body_bytes: int = BODY_BYTES) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._body_bytes = body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Guard one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, reference, status = perf_counter(), secrets.token_hex(6), 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in {**HEADERS, "X-Request-Id": reference}.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            body = await self._admitted(scope, receive)
+            await self._app(scope, _again(body, receive), sending)
+        except Refused as refused:
+            await answer(refused)(scope, receive, sending)
+        except Exception as fault:
+            # The place and the kind alone: what an exception says may hold a customer's name.
+            log.error("%s %s", reference, _place(fault))
+            if status:  # half an answer is out: the connection has to break, or it would pass for a whole one
+                raise ConnectionAbortedError(f"answer {reference} broke off") from None
+            details = [{"reference": reference}]
+            await answer(Refused(500, details=details))(scope, receive, sending)
+        finally:
+            taken = 1000 * (perf_counter() - began)
+            # Without the query: it may hold what somebody searched for.
+            log.info("%s %s %s %d %.0f ms", reference, scope["method"], _line(scope["path"]), status, taken)
+
+    async def _admitted(self, scope: Scope, receive: Receive) -> bytes:
+        """The body of a request that may come in."""
+        headers = Headers(scope=scope)
+        if _host(headers.get("host", "")) not in self._hosts:
+            raise Refused(400, "unknown_host", "The service is not called by this name.")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length[:20]) > self._body_bytes:
+            raise Refused(413)
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > self._body_bytes:
+                raise Refused(413)
+            if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                return body
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A body that was read once, to be read again."""
+    told = False
+
+    async def once() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return once
+
+
+def _host(header: str) -> str:
+    """The name in a Host header, without its port."""
+    return re.sub(r":\d*$", "", header).lower()
+
+
+def _line(path: str) -> str:
+    return path.encode("ascii", "backslashreplace").decode().replace("\r", "").replace("\n", "")[:200]
+
+
+def _place(fault: BaseException) -> str:
+    trace = fault.__traceback__
+    places = []
+    while trace is not None:
+        places.append(f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return f"{type(fault).__name__} at {' > '.join(places[-6:])}"
+
+
+class Ration:
+    """So many requests a minute for each who asks; safe to share between threads.
+
+    Parameters
+    ----------
+    clock
+        Gives the moment.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], per_minute: int) -> None:
+        self._clock, self._per_minute = clock, per_minute
+        self._minute = ""
+        self._taken: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def take(self, who: str) -> None:
+        """Count a request.
+
+        Raises
+        ------
+        Refused
+            If it is one too many (429).
+        """
+        with self._lock:
+            self.check(who)
+            self._taken[who] = self._taken.get(who, 0) + 1
+
+    def check(self, who: str) -> None:
+        """Refuse whoever has none left, without counting."""
+        minute = self._clock().isoformat(timespec="minutes")
+        if minute != self._minute:
+            self._minute, self._taken = minute, {}
+        if self._taken.get(who, 0) >= self._per_minute:
+            raise Refused(429)
