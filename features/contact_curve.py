@@ -57,15 +57,14 @@ def contact_periods(events: Events, as_of: date, *, engine: Engine = ONE_BY_ONE)
         Ordered by ``customer_id``: ``age_days`` (since the first order or contact), ``begun_days`` (since the first row
         of `interactions` of any customer), ``period_1`` to ``period_12``, and ``follow_ups_30d`` and so on: contacts
         that went out from us in the last 30, 60 and 90 days, and in as many days before (``_before``). Without
-        `interactions` all but the name are missing; without its `direction` the follow-ups are.
+        `interactions` all but the age are missing; without its `direction` the follow-ups are.
     """
     parts = map_buckets(_Periods(as_of), events, engine, "contacts")
     found = pd.concat(parts, ignore_index=True).sort_values("customer_id", ignore_index=True)
-    begun = found["begun_days"].max()
-    unknown = ["begun_days", *_PERIOD_NAMES, *COLUMNS[4:]] if np.isnan(begun) else []
-    if absent(events.columns, "interactions.direction"):
-        unknown += COLUMNS[4:]
-    return found.assign(begun_days=begun, **dict.fromkeys(unknown, np.nan)).astype({"customer_id": "str"})
+    found = found.assign(begun_days=found["begun_days"].max()).astype({"customer_id": "str"})
+    no_log, no_direction = found["begun_days"].isna().all(), absent(events.columns, "interactions.direction")
+    unknown = [*(_PERIOD_NAMES if no_log else []), *(COLUMNS[4:] if no_log or no_direction else [])]
+    return found.assign(**dict.fromkeys(unknown, np.nan))
 
 
 def expected_contacts(periods: pd.DataFrame) -> pd.DataFrame:

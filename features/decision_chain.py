@@ -14,13 +14,15 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from features import snapshots
 from features.buckets import Events
+from features.contact_curve import PERIOD_DAYS as CURVE_DAYS
+from features.contact_curve import contact_periods, expected_contacts
 from features.contract import ROLES
 from features.cutoffs import past
 from features.engines import ONE_BY_ONE, Engine
 from features.interactions import with_roles
 from features.issues import absent
-from features.lifecycle import Cohort, Curve, began, service_curve
 from features.narrowing import account_connection
 from features.options import Value, resolved
 from features.registry import BASELINE_DAYS, BASELINE_MIN_DAYS
@@ -32,6 +34,8 @@ STATES = (WARM, COOLING, LOST, GAP)
 PERIOD_DAYS, RECENT_DAYS = 30, 90
 #: Columns of the matrix.
 PERIODS = 12
+#: Up to this share of what is expected, contacts are below the curve.
+CURVE_SHARE = 0.8
 #: Nobody has spoken to a person for so long: the contact is lost.
 LOST_DAYS = 180
 UNKNOWN = "unknown"
@@ -85,7 +89,9 @@ class DecisionChain:
     board
         Of :func:`strategic_board`.
     service
-        Of :func:`features.lifecycle.service_curve`.
+        The lifecycle curve of the account's contacts (:mod:`features.contact_curve`), the oldest first: ``begins_on``,
+        ``ends_on`` (dates; a period's first and last day), ``age`` (in periods), ``expected``, ``expected_by``,
+        ``limit`` (80 % of what is expected), ``actual`` and ``below`` (bool: at the limit or under it).
     unknown
         What cannot be told, with the table or column of the contract that the source lacks.
     """
@@ -93,7 +99,7 @@ class DecisionChain:
     people: pd.DataFrame
     matrix: pd.DataFrame
     board: pd.DataFrame
-    service: Curve | None
+    service: pd.DataFrame
     unknown: Mapping[str, str]
 
 
@@ -104,7 +110,7 @@ def decision_chain(
     *,
     options: Mapping[str, object] | None = None,
     engine: Engine = ONE_BY_ONE,
-    cohort: Cohort | None = None,
+    curve: pd.DataFrame | None = None,
 ) -> DecisionChain:
     """The decision chain of an account at midnight of a date.
 
@@ -114,9 +120,9 @@ def decision_chain(
         Values of :mod:`features.options` that differ from their defaults: ``role_fall_share`` is the strongest colour,
         ``role_cooling_share`` what makes a person cool, ``overdue_milestone_days`` what marks a milestone.
     engine
-        What maps the buckets, for the cohort's curve.
-    cohort
-        Of :func:`features.lifecycle.service_cohort`; without it the curve of a short history has no expectation.
+        What maps the buckets, for what is compared with other accounts.
+    curve
+        Of :func:`features.contact_curve.expected_contacts` at the same date, where it is at hand; else it is made.
 
     Raises
     ------
@@ -124,10 +130,11 @@ def decision_chain(
         If no such account was known by then, or an option is unknown.
     """
     values = resolved(options or {})
-    needs = {"people": "contacts", "matrix": "interactions", "board": "partnerships", "service": "services"}
+    needs = {"people": "contacts", "matrix": "interactions", "board": "partnerships", "service": "interactions"}
     unknown = {what: lacking for what, table in needs.items() if (lacking := absent(events.columns, table))}
-    spoken_since = began(events, "interactions", as_of, engine)
-    served_since = began(events, "services", as_of, engine)
+    spoken_since = _began(events, as_of, engine)
+    if curve is None:
+        curve = expected_contacts(contact_periods(events, as_of, engine=engine))
     with account_connection(events, customer_id, as_of) as con:
         first = con.execute(f"SELECT min(day) FILTER (is_order) FROM ({past('order_days')})").fetchall()[0][0]
         spoken = con.execute(_SPOKEN).df().astype({"contact_id": "str", "role": "str"})
@@ -138,9 +145,30 @@ def decision_chain(
             people=_people(file, usual, "matrix" not in unknown),
             matrix=_matrix(file, usual),
             board=strategic_board(con, as_of, _share(values, "overdue_milestone_days")),
-            service=None if "service" in unknown else service_curve(con, as_of, served_since, cohort),
+            service=_service(curve[curve["customer_id"] == customer_id], as_of),
             unknown=unknown,
         )
+
+
+def _began(events: Events, as_of: date, engine: Engine) -> date | None:
+    """The first day of which contacts were known at a cutoff; None where none were."""
+    starts = snapshots.all_starts(events, engine)
+    known = starts[(starts["source"] == "interactions") & (starts["visible_from"] <= pd.Timestamp(as_of))]
+    return None if known.empty else pd.Timestamp(known["day"].min()).date()
+
+
+def _service(curve: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """The account's curve with its days and its band."""
+    periods = curve.sort_values("period", ascending=False, ignore_index=True)
+    limit = CURVE_SHARE * periods["expected"]
+    ends = [as_of - timedelta(days=CURVE_DAYS * (int(number) - 1) + 1) for number in periods["period"]]
+    begins = [day - timedelta(days=CURVE_DAYS - 1) for day in ends]
+    return periods.assign(
+        begins_on=pd.Series(begins, dtype="object"),
+        ends_on=pd.Series(ends, dtype="object"),
+        limit=limit,
+        below=(periods["expected"] > 0) & (periods["actual"] <= limit + _CLOSE),
+    )[["begins_on", "ends_on", "age", "expected", "expected_by", "limit", "actual", "below"]]
 
 
 @dataclass(frozen=True)

@@ -301,23 +301,20 @@ def _carried_on(
         for still, old in zip(calm, rows["below_since"], strict=True)
     ]
     over = np.array([day and (as_of - day).days >= terms.closed_after_days for day in since], dtype=bool)
+    began, back = rows["below_since"].isna().to_numpy() & calm, rows["below_since"].notna().to_numpy() & ~calm
     news = np.array([old != new for old, new in zip(rows["dimensions"], dimensions, strict=True)], dtype=bool)
-    began = rows["below_since"].isna().to_numpy() & calm
-    back = rows["below_since"].notna().to_numpy() & ~calm
-    reason = np.select(
-        [loud > was, news, loud < was, began, back], ["louder", "new_dimension", "quieter", "below", "back"], ""
-    )
+    told = {"louder": loud > was, "new_dimension": news, "quieter": loud < was, "below": began, "back": back}
     now = rows.assign(
         level=level_names(loud),
         highest_level=level_names(highest),
         dimensions=pd.Series(dimensions, dtype=object),
         below_since=pd.Series(since, dtype=object),
         closed_on=as_of,
-        reason=reason,
+        reason=np.select(list(told.values()), list(told), ""),
     )
     gone = now[over].assign(reason=np.where(here[over], "quiet", "not_scored"))
     return (
-        _tidy(now[~over & (reason != "")], list(_CHANGED)),
+        _tidy(now[~over & (now["reason"] != "")], list(_CHANGED)),
         _tidy(gone, ["episode_id", "customer_id", "closed_on", "reason"]),
     )
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from features.errors import SettingsError
+from features.labels import churned, matures_on
 from models.evaluation import Difference, differences, standing_table
 from models.health import DEFAULT_WEIGHTS, WHOLE, Shares, mean_known
 
@@ -67,6 +68,29 @@ class Learned:
     old_auc: float | None = None
     new_auc: float | None = None
     gain: Difference | None = None
+
+
+def matured_scores(health: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Health of customers of whom it is known what became of them: what :func:`learn_weights` learns from.
+
+    Parameters
+    ----------
+    health
+        Of :func:`models.health_history.health_rows`.
+    outcomes
+        Of those who could be warned about: ``customer_id``, ``as_of``, ``churn_window_days``, ``days_to_next_order``
+        and ``observed_days``.
+
+    Returns
+    -------
+    DataFrame
+        The rows of both, with ``outcome`` (1.0 no order within the own window, 0.0 one, NaN not known yet) and
+        ``matured_at`` (datetime64, when the longest window of the date was over).
+    """
+    own = outcomes[["customer_id", "as_of", "churn_window_days"]].assign(outcome=churned(outcomes))
+    longest = own.groupby("as_of")["churn_window_days"].transform("max")
+    own = own.assign(matured_at=matures_on(own["as_of"], longest)).drop(columns="churn_window_days")
+    return health.merge(own, on=["customer_id", "as_of"], validate="1:1")
 
 
 def learn_weights(

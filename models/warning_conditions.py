@@ -204,9 +204,11 @@ def compared(value: Floats, how: str, limit: Floats) -> Flags:
 
 
 def _as_numbers(column: pd.Series) -> Floats:
-    if pd.api.types.is_datetime64_any_dtype(column.dtype) or isinstance(column.dtype, pd.CategoricalDtype):
+    if column.dtype.kind in "mM":  # a time is no number, though pandas would make one of it
         return np.full(len(column), np.nan)
     if not pd.api.types.is_numeric_dtype(column.dtype):
         words = {"true": 1.0, "false": 0.0}
-        column = column.map(lambda one: words.get(one.strip().lower(), one) if isinstance(one, str) else one)
+        column = column.astype("object").map(
+            lambda one: words.get(one.strip().lower(), one) if isinstance(one, str) else one
+        )
     return pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)

@@ -129,9 +129,7 @@ def _kept(known: Option, value: object) -> Value:
     )
 
 
-def signals(
-    frame: pd.DataFrame, rules: Sequence[WarningRule], options: Mapping[str, Value] | None = None
-) -> pd.DataFrame:
+def signals(frame: pd.DataFrame, rules: Sequence[WarningRule], options: Mapping[str, Value]) -> pd.DataFrame:
     """Every rule that fired, with what fired it.
 
     Parameters
@@ -141,7 +139,7 @@ def signals(
     rules
         Shipped and own.
     options
-        Of :func:`rule_options`; by default the defaults of `rules`.
+        Of :func:`rule_options` for all rules that declare some, whether they are among `rules` or not.
 
     Returns
     -------
@@ -151,7 +149,7 @@ def signals(
         thresholds that the met conditions name, each a number or a text. A limit without a name of its own is called
         after its column (``orders_30d_at_most``).
     """
-    rows = _rows(frame, rule_options({}, rules) if options is None else options)
+    rows = _rows(frame, options)
     at: list[NDArray[np.intp]] = []
     evidence: list[Evidence] = []
     for rule in rules:
@@ -177,13 +175,13 @@ def signals(
 
 
 def silent_rules(
-    frame: pd.DataFrame, rules: Sequence[WarningRule], options: Mapping[str, Value] | None = None
+    frame: pd.DataFrame, rules: Sequence[WarningRule], options: Mapping[str, Value]
 ) -> dict[str, tuple[str, ...]]:
     """Rules that cannot fire for anybody here: code -> the columns that are absent, or unknown for every customer.
 
     A rule with alternatives is silent where all of them are. One that an option switches off is not named.
     """
-    rows = _rows(frame, rule_options({}, rules) if options is None else options)
+    rows = _rows(frame, options)
     silent = {}
     for rule in rules:
         alternatives = [(1, rule.any_of)] if rule.any_of else []

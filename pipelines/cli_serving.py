@@ -84,7 +84,7 @@ def create(
     from pipelines import console
 
     until = "" if made.expires_at is None else f", valid until {made.expires_at:%Y-%m-%d}"
-    console.out.print(f"Token {made.token_id} of {made.name} ({made.role}{until}). It is not shown again:", markup=False)
+    console.out.print(f"Token {made.token_id} of {made.name} ({made.role}{until}), shown this once:", markup=False)
     print(text)
 
 

@@ -31,10 +31,13 @@ _OF_A_MARK: Mapping[str, type | tuple[type, ...]] = {
 
 def _as_value_error(make: Callable[[], object]) -> None:
     """What the layers below refuse, as pydantic wants to hear it."""
+    refused = ""
     try:
         make()
     except SettingsError as error:
-        raise ValueError(str(error)) from None
+        refused = str(error)
+    if refused:
+        raise ValueError(refused)
 
 
 class HealthReference(Section):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from features.engines import map_buckets
@@ -155,6 +156,8 @@ def score_parts(intake: Intake, model: ChurnModel, parts: SnapshotParts, *, prog
     scores = scores.sort_values("customer_id", ignore_index=True)
     eligible = scores[scores["cohort"] == ELIGIBLE]
     scores.loc[eligible.index, "level"] = model.levels.of(eligible["churn_probability"], eligible["queue"])
+    made = ("model:" + scores["level"]).where(scores["level"] != "none", None)
+    scores = scores.assign(level_parts=made, stage=None, early_place=np.nan)
     told = pd.concat([one.reasons for one in found], ignore_index=True)
     told = told.sort_values(["customer_id", "position"], ignore_index=True)
     narrowed = funnels_together(one.funnel for one in found)

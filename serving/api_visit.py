@@ -1,11 +1,172 @@
-"""One request: who asks, when, and what of it they may see; the beginning of every route."""
+"""One request: who asks, when, and what they may do; the beginning of every route."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
-from typing import Annotated, Any, Protocol
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, tzinfo
+from typing import Annotated, Any, Protocol, Self
 
-import sqlalchemy as sa  # noqa: TID251
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from features.briefs import AccountBrief
+from features.decision_chain import DecisionChain
+from serving.access import ACT, EXPORT, LEAD, READ, SET, Caller, caller_of
+from serving.api_board import Board
+from serving.api_errors import Refused
+from serving.api_guard import Ration
+from serving.list_rows import Terms
+from serving.store import Store
+
+log = logging.getLogger("kizashi.api")
+
+#: Requests a minute of one token; attempts a minute without a good token from one address.
+REQUESTS, ATTEMPTS = 600, 30
+
+#: No control characters, which databases refuse and logs are forged with.
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+
+Id = Annotated[str, Path(min_length=1, max_length=200, pattern=PRINTABLE)]
+Limit = Annotated[int, Query(ge=1, le=200, description="Rows of one page.")]
+Offset = Annotated[int, Query(ge=0, le=10_000_000, description="Rows to skip.")]
+Search = Annotated[str, Query(max_length=100, pattern=PRINTABLE, description="Part of a name or an id.")]
+Word = Annotated[str | None, Query(max_length=100, pattern=PRINTABLE)]
+Sort = Annotated[
+    str,
+    Query(max_length=60, pattern=PRINTABLE, description="Column to sort by, with - in front for the largest first."),
+]
+Where = Annotated[
+    list[Annotated[str, Query(max_length=200, pattern=PRINTABLE)]],
+    Query(max_length=10, description="`column=value`; any column of the rows, the company's own fields, too."),
+]
+Key = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[A-Za-z0-9_.:-]{8,100}$",
+        description="Of your making, such as a UUID. The same request with the same key is done once.",
+    ),
+]
+
+
+class Accounts(Protocol):
+    """What the data say of one account, read from the clean events; raises SettingsError where it is not known."""
+
+    def present(self) -> Mapping[str, tuple[str, ...]]:
+        """For each table that the source has, the columns that it fills."""
+        ...
+
+    def brief(self, customer_id: str, as_of: date) -> AccountBrief:
+        """Everything that was known of an account."""
+        ...
+
+    def chain(self, customer_id: str, as_of: date) -> DecisionChain:
+        """Who decides at an account, and how it goes with them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Service:
+    """What all requests share.
+
+    Attributes
+    ----------
+    clock
+        Gives the moment with its zone: the only clock there is.
+    zone
+        The company's time zone, in which a day begins.
+    terms
+        What the lists are drawn by.
+    changeable
+        Settings that may be changed while the service runs: name -> what checks a value and gives it back, or raises
+        SettingsError.
+    """
+
+    store: Store
+    clock: Callable[[], datetime]
+    zone: tzinfo
+    accounts: Accounts
+    board: Board
+    requests: Ration
+    attempts: Ration
+    terms: Terms = field(default_factory=Terms)
+    changeable: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, store: Store, clock: Callable[[], datetime], zone: tzinfo, accounts: Accounts, **more: Any) -> Self:
+        """A service with the usual rations; `more` are the further attributes."""
+        rations = {"requests": Ration(clock, REQUESTS), "attempts": Ration(clock, ATTEMPTS)}
+        return cls(store, clock, zone, accounts, Board(store), **{**rations, **more})
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of a known caller.
+
+    Attributes
+    ----------
+    now
+        The moment of the request.
+    doing
+        Method and address, for the keys of requests that come twice.
+    """
+
+    service: Service
+    caller: Caller
+    now: datetime
+    doing: str
+
+    @property
+    def today(self) -> date:
+        """The company's day."""
+        return self.now.astimezone(self.service.zone).date()
+
+
+def service_of(request: Request) -> Service:
+    """The service that an application was made for."""
+    service: Service = request.app.state.service
+    return service
+
+
+_bearer = HTTPBearer(auto_error=False, description="A token of `kizashi token create`.")
+
+
+@dataclass(frozen=True)
+class May:
+    """Lets a caller in whose role has a right; the dependency of every route but those open to all."""
+
+    right: str
+
+    def __call__(
+        self, request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    ) -> Visit:
+        """The visit of the caller.
+
+        Raises
+        ------
+        Refused
+            401 without a good token, 403 without the right, 429 where the ration is used up.
+        """
+        service = service_of(request)
+        address = request.client.host if request.client else ""
+        service.attempts.check(address)
+        now = service.clock()
+        caller = None
+        if given is not None:
+            with service.store.reading() as connection:
+                caller = caller_of(connection, given.credentials, now)
+        if caller is None:
+            service.attempts.take(address)
+            raise Refused(401)
+        service.requests.take(caller.token_id)
+        if not caller.may(self.right):
+            log.warning("token %s may not %s", caller.token_id, self.right)
+            raise Refused(403)
+        return Visit(service, caller, now, f"{request.method} {request.url.path}")
+
+
+Reader = Annotated[Visit, Depends(May(READ))]
+Actor = Annotated[Visit, Depends(May(ACT))]
+Exporter = Annotated[Visit, Depends(May(EXPORT))]
+Leader = Annotated[Visit, Depends(May(LEAD))]
+Setter = Annotated[Visit, Depends(May(SET))]

@@ -54,9 +54,7 @@ def answered(connection: sa.Connection, actor: str, key: str, request_hash: str)
     return Answer(row.status, row.answer)
 
 
-def keep(
-    connection: sa.Connection, actor: str, key: str, request_hash: str, answer: Answer, at: datetime
-) -> None:
+def keep(connection: sa.Connection, actor: str, key: str, request_hash: str, answer: Answer, at: datetime) -> None:
     """Keep the answer of a request."""
     zoned("The moment of an answer", at)
     row = {"actor": actor, "key": key, "request_hash": request_hash, "at": at}

@@ -95,9 +95,7 @@ class Outbox:
         that has been leased :data:`ATTEMPTS` times without an answer is dead.
         """
         zoned("The moment of a lease", now)
-        waits = sa.and_(
-            OUTBOX.c.state.in_(WAITING), sa.or_(OUTBOX.c.not_before.is_(None), OUTBOX.c.not_before <= now)
-        )
+        waits = sa.and_(OUTBOX.c.state.in_(WAITING), sa.or_(OUTBOX.c.not_before.is_(None), OUTBOX.c.not_before <= now))
         lost = sa.and_(OUTBOX.c.state == "sending", OUTBOX.c.leased_until <= now)
         until = now + timedelta(seconds=seconds)
         with self._writing() as connection:

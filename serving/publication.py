@@ -22,6 +22,7 @@ from serving.day_records import DayFrames, Frames, Loop, health_rows, profile_ro
 from serving.migrations.connection import LOCK_FLIP, LOCK_WORD, first_line
 from serving.migrations.loop_tables import HEALTH, PROFILE, REPORT, SIGNAL
 from serving.migrations.tables import REASON, SCORE, SCORING_RUN
+from serving.reading import newest_day, published_of, published_run
 from serving.records import Published, ScoringRun, reason_rows, score_rows, zoned
 from serving.stepping import newest_step, step
 
@@ -95,7 +96,7 @@ class Publication:
                     self.connection.execute(table.insert(), rows[start : start + BATCH_ROWS])
             except sa.exc.IntegrityError as error:
                 raise StoreError(
-                    f"{table.name}s of {self.run.as_of}: a customer occurs twice, or a reason has no score "
+                    f"{table.name} rows of {self.run.as_of}: a customer occurs twice, or a reason has no score "
                     f"({first_line(error)}). Nothing was published."
                 ) from None
         return len(rows)
@@ -161,7 +162,7 @@ class Publication:
                     **({} if moved is None else {"first_event": moved.first, "last_event": moved.last}),
                 )
             )
-            return replace(found(connection.execute(published_run(run.as_of)).one()), late=late)
+            return replace(published_of(connection.execute(published_run(run.as_of)).one()), late=late)
 
     def _check_counts(self, counts: Mapping[str, int]) -> None:
         """Refuse to publish what is not there any more."""
@@ -184,7 +185,7 @@ class Publication:
         row = self.connection.execute(published_run(self.run.as_of)).one_or_none()
         if row is None:
             return None
-        there = found(row)
+        there = published_of(row)
         differ = [
             f"{name} {getattr(there.run, name)!r} is published, this run has {getattr(self.run, name)!r}"
             for name in ("model_version", "input_fingerprint")
@@ -198,32 +199,6 @@ class Publication:
                 "Pass --supersede to replace it; the old run is kept."
             )
         return None
-
-
-def published_run(as_of: date) -> sa.Select[Any]:
-    """Select the ledger's published row of a day, with the run that it replaced."""
-    old = SCORING_RUN.alias("old")
-    supersedes = sa.select(old.c.run_id).where(old.c.superseded_by == SCORING_RUN.c.run_id).scalar_subquery()
-    return sa.select(SCORING_RUN, supersedes.label("supersedes")).where(
-        SCORING_RUN.c.as_of == as_of, SCORING_RUN.c.state == "published"
-    )
-
-
-def found(row: sa.Row[Any]) -> Published:
-    """Return a row of the ledger as a record."""
-    run = ScoringRun(row.run_id, row.as_of, row.model_version, row.input_fingerprint, row.created_at)
-    stepped = row.first_event is not None
-    return Published(
-        run, row.customers, row.reasons, row.published_at, supersedes=row.supersedes, stepped=stepped
-    )
-
-
-def newest_day(connection: sa.Connection, before: date | None = None) -> date | None:
-    """Return the newest published day, of those before a day where one is given; or None."""
-    newest = sa.select(sa.func.max(SCORING_RUN.c.as_of)).where(SCORING_RUN.c.state == "published")
-    if before is not None:
-        newest = newest.where(SCORING_RUN.c.as_of < before)
-    return connection.execute(newest).scalar()
 
 
 def _firing(connection: sa.Connection, as_of: date) -> dict[tuple[object, object], date]:

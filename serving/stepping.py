@@ -68,7 +68,7 @@ class Kind:
         """Whether the row was closed because a run was replaced."""
         return all(getattr(row, name) == value for name, value in self.closing.items())
 
-    def of(self, row: sa.Row[Any]) -> tuple[str, ...]:
+    def of(self, row: sa.Row[Any]) -> tuple[object, ...]:
         """What the row is about."""
         return tuple(getattr(row, name) for name in self.one_open)
 
@@ -270,9 +270,7 @@ class _Settled:
 
     def __init__(self, as_of: date, at: datetime, rewound: Mapping[str, Rewound]) -> None:
         self.as_of, self.at, self.rewound = as_of, at, rewound
-        self.there = {
-            kind.key: {kind.of(row): row for row in rewound[kind.key].made.values()} for kind in BOTH
-        }
+        self.there = {kind.key: {kind.of(row): row for row in rewound[kind.key].made.values()} for kind in BOTH}
         #: Ids that the decision gave -> ids of rows that are there; None where a person has settled the matter.
         self.ids: dict[tuple[str, str], str | None] = {}
         self.versions: dict[tuple[str, str], int] = {}
@@ -298,7 +296,7 @@ class _Settled:
             there = self.ids[named]
             if there is None:
                 return None
-            event = replace(event, **{kind.key: there})
+            event = replace(event, episode_id=there) if kind is EPISODES else replace(event, task_id=there)
             if event.kind in kind.changes:
                 self.versions[kind.key, there] += 1
                 event = replace(event, payload={**event.payload, "version": self.versions[kind.key, there]})

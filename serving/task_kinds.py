@@ -104,13 +104,13 @@ _DECLARED = (
         "order_late", "WF-01", "order_late", SALES, 7, 2,
         text("[To check] {name}'s order is late"),
         text("Contact the customer and find out how things stand."),
-        checklist=("call", "ask_stock"), rules=("order_late",), yields_to=("order_stopped",), ends_with="rule",
+        checklist=("call", "ask_stock"), rules=("order_late",), yields_to=("orders_stopped",), ends_with="rule",
     ),
     TaskKind(
         "temperature_down", "WF-02", "temperature_down", SALES, 7, 2,
         text("[Temperature down] Approach {name} with something of value"),
         text("No price talks: make contact with new products, trends of the trade, or a solution to a problem."),
-        checklist=("news", "no_price"),
+        checklist=("news", "no_price"), rules=("temperature_fell",),
     ),
     TaskKind(
         "risk_high", "WF-03", "risk_high", SALES, 3, 3,
@@ -118,9 +118,9 @@ _DECLARED = (
         checklist=("tell_manager", "meeting"), tells=("manager",),
     ),
     TaskKind(
-        "order_stopped", "WF-04", "order_stopped", SALES, 2, 4,
+        "orders_stopped", "WF-04", "orders_stopped", SALES, 2, 4,
         text("[Urgent] {name}'s orders have stopped: look into a switch to a competitor"),
-        checklist=(COMPETITOR, "ask_stock"), rules=("order_stopped",), ends_with="rule",
+        checklist=(COMPETITOR, "ask_stock"), rules=("orders_stopped",), ends_with="rule",
     ),
     TaskKind(
         "contact_changed", "WF-05", "contact_changed", SALES, 21, 2,
@@ -181,12 +181,12 @@ _DECLARED = (
     TaskKind(
         "slump", "WF-22", "slump", SALES, 5, 2,
         text("[Slump] {name} buys much less: find out why and strengthen the ties"),
-        checklist=("call", "find_why", "promotion"), needs=("cause",), rules=("slump_amount", "slump_orders"),
+        checklist=("call", "find_why", "promotion"), needs=("cause",), rules=("revenue_slump", "orders_slump"),
     ),
     TaskKind(
         "service_rating_low", "WF-24", "service_rating_low", SERVICE, 3, 3,
         text("[Service] {name} is dissatisfied: step in"),
-        checklist=("complaints",), rules=("low_ratings",), ends_with="rule",
+        checklist=("complaints",), rules=("two_low_ratings",), ends_with="rule",
     ),
     TaskKind(
         "loss_review", "CL-05", "loss_review", SALES, 14, 1,
@@ -201,8 +201,8 @@ KINDS: Mapping[str, TaskKind] = {kind.code: kind for kind in _DECLARED}
 CASE = ("case_sales", "case_service", "case_product", "case_operations")
 #: Rank -> what a contact that is due by it is called.
 CONTACT_KINDS: Mapping[str, str] = {"A": "follow_up_a", "B": "follow_up_b", "C": "follow_up_c", "D": "restart"}
-#: The rule that sets off a case: a falling score, or attempts to reach the customer that stay without an answer.
-CASE_RULE = "potential_churn"
+#: The rules that set off a case, beside a falling score: attempts to reach the customer that stay without an answer.
+CASE_RULES = ("outreach_unanswered",)
 
 
 def kind_of(code: str) -> TaskKind:

@@ -131,6 +131,17 @@ def test_a_horizon_without_trees_is_saved_and_loaded_without_them(tmp_path):
     pd.testing.assert_frame_equal(one.score(latest_cohort()), two.score(latest_cohort()), check_exact=True)
 
 
+def test_a_model_without_early_warning_and_one_from_before_there_was_any_load_without_it(artefact, tmp_path):
+    model = replace(everything(), early=None)
+    model.save(tmp_path / "champion")
+    assert ChurnModel.load(tmp_path / "champion").early is None
+    found, cohort = ChurnModel.load(artefact), latest_cohort()
+    assert found.early == everything().early
+    assert found.early is not None
+    assert found.standing(cohort)["early_place"].notna().any()
+    assert model.standing(cohort)["early_place"].isna().all()
+
+
 # --- what the artefact is
 
 

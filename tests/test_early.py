@@ -1,15 +1,20 @@
 """Losses to come: what counts as one by the orders alone, and what may warn of it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from features.snapshots import ELIGIBLE
-from models import label_free
+from models import early, label_free
+from models.classifiers import RHYTHM
 from models.contestants import Training
-from models.early import Early, EarlyTarget, FittedEarly, change_columns
+from models.early import Early, EarlyRecord, EarlyTarget, FittedEarly, change_columns, learn, standing
+from models.evaluation import wilson
+from models.levels import EARLY, Level, Promise, queue_of
+from models.ranks import Ranks
 
 DAY_0 = pd.Timestamp("2024-01-01")
 SIGNAL = "reply_hours_90d_vs_usual"
@@ -150,3 +155,86 @@ def test_nothing_is_learnt_from_too_few_losses_or_dates():
     assert Early(min_losses=181).fit(training) is None  # 60 customers at three dates
     assert Early(min_slices=4, min_losses=1).fit(training) is not None
     assert Early(min_slices=5, min_losses=1).fit(training) is None
+
+
+# --- the mark, and who comes first
+
+
+def told(mark: Level | None = None) -> FittedEarly:
+    """Warns by the signal itself."""
+    ranks = Ranks((SIGNAL,), (tuple(np.linspace(-1, 1, 64)),))
+    return FittedEarly(ranks, (1.0,), 0.0, Level("early", None, 0.2, 0.1) if mark is None else mark)
+
+
+def remembered(lost: int) -> tuple[EarlyRecord, Training, Level]:
+    """The mark after one date with 400 customers, of whom so many of the first 40 places are lost soon after."""
+    rows = pd.DataFrame(
+        {"customer_id": [f"C{i}" for i in range(400)], "as_of": DAY_0, "place": 1 - np.arange(400) / 400}
+    )
+    soon = np.where(np.arange(400) < lost, 245.0, 5.0)  # lost 110 days after the snapshot, or not at all
+    book = rows[["customer_id"]].assign(
+        as_of=DAY_0 + pd.Timedelta(days=365), days_since_last_order=soon, gap_median_days_ever=0.0
+    )
+    training = Training(rows, book, ())
+    dropped_out = (soon > 100).astype("float64")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(early, "_dropped_out", lambda *_: dropped_out)
+        record = EarlyRecord(rows)
+        return record, training, record.mark(training, None, EarlyTarget(), Promise(0.2, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("lost", "from_place", "precision", "n"),
+    [(7, 0.9150, 0.2, 35), (8, 0.9025, 0.2, 40), (20, 0.9025, 0.5, 40), (5, None, 0.125, 40), (0, None, 0.0, 40)],
+)
+def test_the_mark_is_the_lowest_place_that_kept_the_promise_or_off_with_its_record(lost, from_place, precision, n):
+    _, _, mark = remembered(lost)
+    assert (mark.threshold, mark.precision, mark.n) == (pytest.approx(from_place), precision, n)
+    assert (mark.low, mark.high) == tuple(map(float, wilson(precision * n, n)))
+    assert mark.promised == 0.2
+
+
+def test_without_places_of_earlier_dates_there_is_no_mark_and_no_record(learnt):
+    training, fitted = learnt
+    assert (fitted.mark.threshold, fitted.mark.n) == (None, 0)
+    record = EarlyRecord()
+    assert record.with_places(training.book, None) is record
+    rows = record.with_places(training.book, fitted).rows
+    assert (rows["place"] > 0).all()
+    assert len(rows) == (queue_of(training.book) == EARLY).sum()
+
+
+def test_what_is_learnt_at_a_cutoff_has_the_mark_of_the_places_before_it(learnt):
+    training, fitted = learnt
+    past = EarlyRecord().with_places(training.rows[training.rows["as_of"] == DAY_0], fitted)
+    rhythm = RHYTHM.fit(training)
+    found = learn(training, rhythm, past, Promise(0.2, 0.5), Early(strength=0.1))
+    assert found is not None
+    assert found.mark.n >= 30
+    assert replace(found, mark=fitted.mark) == fitted
+    assert learn(training, rhythm, past, learner=Early(min_losses=181)) is None
+
+
+QUEUES = pd.Series(["early", "overdue", "early", "overdue", "early"], index=[5, 6, 7, 8, 9])
+CHANCES = pd.Series([0.2, 0.6, 0.4, 0.9, 0.4], index=QUEUES.index)
+
+
+def test_the_early_queue_is_ordered_by_places_and_the_overdue_one_by_probability():
+    margin = pd.Series([3.0, 9.0, 1.0, 9.0, 2.0], index=QUEUES.index)
+    found = standing(told(Level("early", 0.9, 0.2, 0.34)), QUEUES, CHANCES, margin)
+    assert found["queue_position"].tolist() == [1, 2, 3, 1, 2]
+    assert found["early_place"].tolist() == pytest.approx([1, np.nan, 1 / 3, np.nan, 2 / 3], nan_ok=True)
+    assert found["early_mark"].tolist() == [True, pd.NA, False, pd.NA, False]
+
+
+def test_with_nothing_learnt_all_is_ordered_by_probability_and_nothing_is_marked():
+    found = standing(None, QUEUES, CHANCES)
+    assert found["queue_position"].tolist() == [3, 2, 1, 1, 2]
+    assert found["early_place"].isna().all()
+    assert found["early_mark"].isna().all()
+
+
+def test_a_mark_that_is_off_marks_nobody():
+    found = standing(told(), QUEUES, CHANCES, pd.Series(1.0, index=QUEUES.index))
+    assert found["early_mark"].isna().all()
+    assert found["queue_position"].tolist() == [3, 2, 1, 1, 2]  # equal places: by probability

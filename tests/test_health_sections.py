@@ -1,5 +1,8 @@
 """What a company sets about health becomes a scheme, or one line that says what is wrong."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 from pydantic import BaseModel, ValidationError
 
@@ -17,11 +20,13 @@ class Root(BaseModel):
 
 
 def refused(**given: object) -> str:
-    with pytest.raises(ValidationError) as caught:
+    try:
         Root.model_validate({"health": given})
-    (found,) = problems(Root, {"health": given}, caught.value)
-    assert "\n" not in found
-    return found
+    except ValidationError as refusal:
+        (found,) = problems(Root, {"health": given}, refusal)
+        assert "\n" not in found
+        return found
+    return "nothing is refused"
 
 
 def test_by_default_the_five_dimensions_with_the_default_profile():
@@ -70,6 +75,15 @@ def test_marks_are_changed_by_their_feature():
     assert marks["payment_days_mean_90d_vs_usual"].bad == 1.5
     assert "credit_used_share_vs_usual" not in marks
     assert len(marks) == 14
+
+
+def test_the_example_of_the_page_makes_a_scheme():
+    page = (Path(__file__).parents[1] / "docs" / "health.md").read_text(encoding="utf-8")
+    example = page.split("```toml\n")[1].split("```")[0]
+    scheme = Root.model_validate(tomllib.loads(example)).health.made()
+    assert scheme.weights == Weights(20, 35, 20, 20, 5)
+    assert scheme.of_segment == {"pumps": Weights(30, 25, 20, 20, 5)}
+    assert len(scheme.marks) == 15
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from features.errors import ArtefactError, SettingsError
 from models.health import DIMENSIONS, PROFILES, Weights
 from models.health_scheme import InputWeights
 from models.health_weight_history import FILE_NAME, change_weights, in_use, read_changes, revert_weights
-from models.health_weights import PROFILE_LOSSES, in_tenths, learn_weights
+from models.health_weights import PROFILE_LOSSES, in_tenths, learn_weights, matured_scores
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
@@ -115,6 +115,17 @@ def test_outcomes_that_are_not_known_yet_teach_nothing():
 def test_without_its_columns_nothing_can_be_learned():
     with pytest.raises(SettingsError, match="matured_at, health_finance missing"):
         learnt(company().drop(columns=["matured_at", "health_finance"]))
+
+
+def test_what_became_of_a_customer_counts_once_the_longest_window_of_its_date_is_over():
+    keys = {"customer_id": list("ABCABC"), "as_of": pd.to_datetime(["2025-01-01"] * 3 + ["2025-02-01"] * 3)}
+    outcomes = pd.DataFrame(keys).assign(
+        churn_window_days=[45, 60, 90] * 2, days_to_next_order=[45, 59, np.nan] * 2, observed_days=[90] * 3 + [89] * 3
+    )
+    health = pd.DataFrame(keys).assign(health=50.0)
+    found = matured_scores(health, outcomes.iloc[[0, 1, 2, 3, 5]])
+    assert found["outcome"].tolist() == pytest.approx([1, 0, 1, np.nan, np.nan], nan_ok=True)
+    assert found["matured_at"].dt.strftime("%m-%d").tolist() == ["04-01"] * 3 + ["05-02"] * 2
 
 
 def test_the_weights_of_five_inputs_are_learned_likewise():

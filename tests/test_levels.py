@@ -5,7 +5,22 @@ import pandas as pd
 import pytest
 
 from models.evaluation import wilson
-from models.levels import DEFAULT_PROMISES, LEVELS, MIN_ROWS, Level, Levels, Promise, solve
+from models.level_capacity import within_capacity
+from models.levels import (
+    CAPACITY,
+    DEFAULT_PROMISES,
+    LEVELS,
+    MIN_ROWS,
+    PROMISE,
+    Level,
+    LevelChange,
+    Levels,
+    Promise,
+    changes,
+    level_names,
+    loudness,
+    solve,
+)
 
 AS_OF = pd.Timestamp("2024-01-01")
 RED = {"red": Promise(0.7, 1.0)}
@@ -201,3 +216,121 @@ def test_levels_survive_their_plain_form():
     levels = solved(dict(DEFAULT_PROMISES), (0.9, 4, 4), (0.8, 40, 36), (0.6, 80, 20), (0.2, 30, 3))
     assert Levels.from_dict(levels.to_dict()) == levels
     assert [level.name for level in levels.levels] == [name for name in LEVELS if name != "none"]
+
+
+# --- how loud, and what has changed
+
+
+def test_levels_are_ordered_from_silence_to_red_and_back():
+    levels = pd.Series(["red", None, "blue", "none", "orange", "yellow"])
+    assert list(loudness(levels)) == [4, 0, 1, 0, 3, 2]
+    assert list(level_names(loudness(levels))) == ["red", "none", "blue", "none", "orange", "yellow"]
+
+
+def test_the_lowest_threshold_that_is_on_is_where_levels_are_entered():
+    assert FIXED.entry == 0.3
+    assert Levels((Level("red", None, 0.7, 0.2),)).entry is None
+
+
+def test_ml_04_every_change_of_a_threshold_has_its_line_with_before_after_why_and_n():
+    before = Levels((Level("red", 0.8, 0.7, 0.2, n=40), Level("orange", 0.6, 0.6, 0.3), Level("blue", 0.3, 0.4, 1.0)))
+    after = Levels(
+        (
+            Level("red", None, 0.7, 0.2),
+            Level("orange", 0.65, 0.6, 0.3, 0.62, 0.5, 0.7, 90, CAPACITY, 10.0, 9.5),
+            Level("blue", 0.3, 0.4, 1.0, 0.5, 0.4, 0.6, 200),
+        )
+    )
+    assert changes(before, after) == (
+        LevelChange("red", 0.8, None, "off", 0),
+        LevelChange("orange", 0.6, 0.65, "capacity", 90),
+    )
+    assert changes(after, after) == ()
+    assert changes(None, Levels((after.levels[2], Level("yellow", 0.5, 0.5, 0.3)))) == (
+        LevelChange("blue", None, 0.3, "promise", 200),
+        LevelChange("yellow", None, 0.5, "no_record", 0),
+    )
+
+
+# --- no more than there is capacity for
+
+
+def weekly(weeks: int = 10, customers: int = 40) -> pd.DataFrame:
+    """Every week `customers` new ones with probabilities .01, .02, ... of whom every second is lost if above .2."""
+    rank = np.arange(customers) + 1
+    parts = [
+        pd.DataFrame(
+            {
+                "customer_id": [f"{week}-{i}" for i in rank],
+                "as_of": AS_OF + pd.Timedelta(days=7 * week),
+                "probability": rank / 100,
+                "queue": "early",
+                "lost": np.where(week < 8, (rank % 2 == 0) & (rank > 20), np.nan),
+            }
+        )
+        for week in range(weeks)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+#: Both open to everybody, so that only the capacity is in the way.
+FREE = Levels((Level("red", 0.01, 0.0, 1.0), Level("blue", 0.01, 0.0, 1.0)))
+
+
+@pytest.mark.parametrize(
+    ("capacity", "threshold"), [(1, 0.40), (5, 0.36), (19.9, 0.22), (20, 0.21), (40, 0.01), (99, 0.01)]
+)
+def test_a_capacity_raises_the_threshold_until_as_few_open_in_a_week(capacity, threshold):
+    (_, blue) = within_capacity(FREE, weekly(), {"blue": capacity}, closed_after_days=1).levels
+    assert (blue.threshold, blue.capacity) == (threshold, capacity)
+    assert blue.per_week <= capacity
+    assert blue.by == (PROMISE if capacity >= 40 else CAPACITY)
+
+
+@pytest.mark.parametrize(("tolerance", "threshold"), [(0.0, 0.31), (0.1, 0.30), (0.2, 0.29)])
+def test_a_capacity_may_be_passed_by_its_tolerance(tolerance, threshold):
+    (_, blue) = within_capacity(FREE, weekly(), {"blue": 10}, tolerance=tolerance, closed_after_days=1).levels
+    assert blue.threshold == threshold
+
+
+def test_a_quieter_level_counts_the_louder_ones_too_and_each_has_the_record_of_its_new_threshold():
+    red, blue = within_capacity(FREE, weekly(), {"red": 10, "blue": 20}, closed_after_days=1).levels
+    assert (red.threshold, red.per_week, blue.threshold, blue.per_week) == (0.31, 10, 0.21, 20)
+    # Eight weeks have matured, with 5 lost of the 10 at each level.
+    assert (red.n, red.precision, blue.n, blue.precision) == (80, 0.5, 80, 0.5)
+    assert (red.low, red.high) == tuple(map(float, wilson(40, 80)))
+
+
+def test_a_customer_that_stays_is_one_episode_and_whoever_stood_there_before_is_none():
+    standing = weekly(6, 3).assign(customer_id=lambda rows: (rows["probability"] * 100).round().astype(str))
+    blue = within_capacity(FREE, standing, {"blue": 1}, closed_after_days=8).levels[1]
+    assert (blue.threshold, blue.per_week) == (0.01, 0.0)
+
+
+def test_where_not_even_the_first_fit_the_level_is_off_and_a_promise_that_was_not_kept_stays_off():
+    crowd = weekly().assign(probability=0.9)
+    off = within_capacity(FREE, crowd, {"blue": 20}, closed_after_days=1).levels[1]
+    assert (off.threshold, off.by, off.per_week) == (None, CAPACITY, None)
+    unkept = Levels((Level("red", None, 0.9, 1.0),))
+    assert within_capacity(unkept, weekly(), {"red": 20}, closed_after_days=1).levels[0].threshold is None
+
+
+def test_a_walk_of_one_date_cannot_tell_what_is_new():
+    red, blue = within_capacity(FREE, weekly(1), {"blue": 5}).levels
+    assert (red.capacity, blue.capacity, blue.threshold, blue.per_week) == (None, 5, 0.01, None)
+    assert within_capacity(FREE, weekly().head(0), {}).levels == FREE.levels
+
+
+def test_capacities_that_contradict_each_other_are_refused():
+    with pytest.raises(ValueError, match="do not fall from the loudest level to the quietest"):
+        within_capacity(FREE, weekly(1), {"red": 20, "blue": 10})
+    with pytest.raises(ValueError, match=r"found \['pink'\]"):
+        within_capacity(FREE, weekly(1), {"pink": 10})
+
+
+def test_levels_with_a_capacity_are_the_same_after_a_manifest():
+    levels = within_capacity(FREE, weekly(), {"blue": 20}, closed_after_days=1)
+    assert Levels.from_dict(levels.to_dict()) == levels
+    assert Levels.from_dict([{"name": "red", "threshold": 0.8, "promised": 0.7, "largest_share": 0.2}]) == Levels(
+        (Level("red", 0.8, 0.7, 0.2),)
+    )

@@ -22,11 +22,14 @@ DAY = date(2026, 3, 1)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 # customer, P(window), window, its interval, P(30) to P(180), level, cohort, history, completeness, shown,
-# value at risk, loss, margin, base
+# value at risk, loss, margin, base; queue, stage, parts of the level, early place
 ANN = ("ann", 0.8, 45.0, 0.7, 0.9, 0.9, 0.7, 0.5, 0.2, "red", "eligible", "enough", "A", "percent", 900, 720, 1.4, -1)
 BOB = ("bob", 0.1, 60.0, None, None, 0.3, 0.1, 0.1, 0, "none", "dormant", "short", "C", "level", 50, 5, -2.2, -1)
 CHO = ("cho", *[None] * 8, "none", "no_order", "none", None, "level", *[None] * 4)
-SCORES = pd.DataFrame([ANN, BOB, CHO], columns=list(SCORE_COLUMNS))
+MORE = (("early", "cooling", "model:red health:blue", 0.75), (None, "lost", None, None), (None, None, None, None))
+SCORES = pd.DataFrame(
+    [(*row, *more) for row, more in zip((ANN, BOB, CHO), MORE, strict=True)], columns=list(SCORE_COLUMNS)
+)
 REASONS = pd.DataFrame(
     [
         ("ann", 1, "days_since_last_order", "transaction", 42.0, 20.0, 21.0, 1.5, 0.3, "Silent for 42 days."),
@@ -50,6 +53,12 @@ def test_rows_keep_every_number_and_give_none_for_unknown() -> None:
     assert [(row["churn_low"], row["churn_high"]) for row in rows] == [(0.7, 0.9), (None, None), (None, None)]
     assert [(row["completeness"], row["shown"]) for row in rows] == [("A", "percent"), ("C", "level"), (None, "level")]
     assert reason_rows(REASONS, DAY)[1]["usual_value"] is None
+    assert [row["level_parts"] for row in rows] == ["model:red health:blue", None, None]
+    assert [(row["queue"], row["stage"], row["early_place"]) for row in rows] == [
+        ("early", "cooling", 0.75),
+        (None, "lost", None),
+        (None, None, None),
+    ]
     assert [row["position"] for row in reason_rows(REASONS, DAY)] == [1, 2]
 
 
@@ -86,6 +95,17 @@ def test_the_order_of_columns_does_not_matter() -> None:
         (1, "shown", None, "shown is not a text"),
         (2, "shown", "percent", "shown is percent without a churn_probability"),
         (0, "level", "purple", "level is not one of"),
+        (0, "level", "none", "level_parts is given though the level is none"),
+        (1, "level", "blue", "level_parts is not a text though there is a level"),
+        (0, "level_parts", "", "level_parts is not a text though there is a level"),
+        (0, "level_parts", 7, "level_parts is not a text though there is a level"),
+        (0, "queue", None, "queue is not one of .* in the cohort"),
+        (0, "queue", "late", "queue is not one of .* in the cohort"),
+        (1, "queue", "overdue", "queue is given outside the cohort"),
+        (0, "stage", "gone", "stage is not one of"),
+        (0, "early_place", 1.01, "early_place is outside 0 to 1"),
+        (1, "early_place", -0.01, "early_place is outside 0 to 1"),
+        (2, "early_place", np.inf, "early_place is infinite"),
         (0, "history", "long", "history is not one of"),
         (0, "cohort", "", "cohort is not a text"),
         (0, "customer_id", None, "customer_id is not a text"),

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa  # noqa: TID251
 
-import serving.store
+import serving.publication
 from features.errors import StoreError
 from serving.migrations.tables import REASONS, SCORES, SCORING_RUN
 from serving.records import REASON_COLUMNS, SCORE_COLUMNS, IngestReport, ScoringRun, TableCount
@@ -22,6 +22,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 # level, cohort, history, completeness, shown
 LOW = ("none", "dormant", "short", "C", "level")
+LOUD = ("early", "cooling", "model:red", 0.75)
 HIGH = ("red", "eligible", "enough", "A", "percent")
 
 
@@ -35,9 +36,9 @@ def run_of(run_id: str = "run-1", as_of: date = DAY, model: str = "m1", data: st
 
 def scores_of(probability: float = 0.8) -> pd.DataFrame:
     rows = [
-        ("bob", 0.1, 60.0, None, None, *[0.3, 0.1, 0.1, 0.0], *LOW, 50.0, 5.0, -2.2, -1.0),
-        ("ann", probability, 45.5, 0.125, 0.875, *[0.9, 0.7, 0.5, 0.2], *HIGH, 900.0, 720.0, 1.4, -1.0),
-        ("cho", *[None] * 8, "none", "no_order", "none", None, "level", *[None] * 4),
+        ("bob", 0.1, 60.0, None, None, *[0.3, 0.1, 0.1, 0.0], *LOW, 50.0, 5.0, -2.2, -1.0, *[None] * 4),
+        ("ann", probability, 45.5, 0.125, 0.875, *[0.9, 0.7, 0.5, 0.2], *HIGH, 900.0, 720.0, 1.4, -1.0, *LOUD),
+        ("cho", *[None] * 8, "none", "no_order", "none", None, "level", *[None] * 8),
     ]
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 
@@ -72,6 +73,8 @@ def test_what_was_published_is_read_back_to_the_last_bit(store: Store) -> None:
     assert scores["shown"].tolist() == ["percent", "level", "level"]
     assert (scores["as_of"] == pd.Timestamp(DAY)).all()
     assert (scores["model_version"] == "m1").all()
+    assert scores.loc[0, ["queue", "stage", "level_parts", "early_place"]].tolist() == list(LOUD)
+    assert scores.loc[1:, ["queue", "stage", "level_parts", "early_place"]].isna().all(axis=None)
     reasons = store.reasons(DAY)
     assert reasons["position"].tolist() == [1, 2]
     assert reasons["text"].tolist() == ["Silent 42 days.", "1 order in 90 days."]
@@ -182,7 +185,7 @@ def test_nobody_sees_a_run_before_it_is_published_and_others_may_write(store: St
 
 
 def test_frames_of_any_size_are_staged_in_batches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving.store, "BATCH_ROWS", 4)
+    monkeypatch.setattr(serving.publication, "BATCH_ROWS", 4)
     many = pd.concat([scores_of().assign(customer_id=[f"{i}a", f"{i}b", f"{i}c"]) for i in range(5)])
     assert store.publish(run_of(), many, [reasons_of("1a"), reasons_of("4c")], clock=clock).customers == 15
     assert len(store.scores(DAY)) == 15
@@ -192,7 +195,7 @@ def test_frames_of_any_size_are_staged_in_batches(store: Store, monkeypatch: pyt
 def test_an_interrupted_publication_is_invisible_and_swept_by_the_next(
     store: Store, plain: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving.store, "BATCH_ROWS", 2)
+    monkeypatch.setattr(serving.publication, "BATCH_ROWS", 2)
 
     def broken() -> Iterator[pd.DataFrame]:
         yield reasons_of()
@@ -271,7 +274,7 @@ def test_rows_that_vanish_before_the_last_step_are_noticed(store: Store, plain: 
         with plain.execution_options(writing=True).begin() as connection:
             connection.exec_driver_sql("DELETE FROM score WHERE customer_id = 'bob'")
 
-    with pytest.raises(StoreError, match=r"wrote \(3, 2\) scores and reasons, found \(2, 2\)"):
+    with pytest.raises(StoreError, match="wrote 3 of score, found 2 before publishing"):
         store.publish(run_of(), frames(), reasons_of(), clock=clock)
     assert store.published(DAY) is None
 
@@ -298,6 +301,9 @@ def test_rows_that_vanish_before_the_last_step_are_noticed(store: Store, plain: 
         ("UPDATE score SET completeness = 'D' WHERE customer_id = 'cho'", "ck_score_completeness_with_history"),
         ("UPDATE score SET shown = 'both'", "ck_score_shown"),
         ("UPDATE score SET shown = 'percent'", "ck_score_percent_with_probability"),
+        ("UPDATE score SET queue = 'late' WHERE customer_id = 'ann'", "ck_score_queue"),
+        ("UPDATE score SET stage = 'gone' WHERE customer_id = 'ann'", "ck_score_stage"),
+        ("UPDATE score SET early_place = 1.01 WHERE customer_id = 'ann'", "ck_score_early_place_share"),
         ("UPDATE reason SET position = 0 WHERE position = 1", "ck_reason_position"),
         ("UPDATE scoring_run SET state = 'done'", "ck_scoring_run_state"),
         ("UPDATE ingest_run SET clean = clean + 1", "ck_ingest_run_conservation"),
@@ -328,7 +334,7 @@ def test_a_day_cannot_have_two_published_runs(store: Store, plain: sa.Engine) ->
     with pytest.raises(sa.exc.IntegrityError), plain.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO scoring_run SELECT 'run-2', as_of, model_version, input_fingerprint, state,"
-            " customers, reasons, created_at, published_at, superseded_at, superseded_by FROM scoring_run"
+            " customers, reasons, created_at, published_at, superseded_at, superseded_by, NULL, NULL FROM scoring_run"
         )
 
 

@@ -1,0 +1,75 @@
+"""The service over HTTP: one application with every route under ``/api/v1``; docs/api.md says how to use it."""
+
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.routing import APIRoute
+
+from features.errors import KizashiError, StoreError
+from serving import api_company, api_customers, api_errors, api_lists, api_loop
+from serving.api_data import board_of
+from serving.api_errors import Refused, answer, documented
+from serving.api_guard import LOOPBACK, Guard
+from serving.api_models import Health
+from serving.api_visit import Service, log, service_of
+
+PREFIX = "/api/v1"
+
+_INTRODUCTION = """\
+Warnings of customers that may stop ordering, the lists and tasks of a day, and what people made of them.
+
+Every address but `/api/v1/health` wants a token of `kizashi token create`, sent as `Authorization: Bearer TOKEN`. Every
+POST wants an `Idempotency-Key`. Every error has one shape: `{"error": {"code", "message", "details"}}`.
+"""
+
+open_to_all = APIRouter(responses=documented(400, 429, 500, 503))
+
+
+def make_app(service: Service, *, hosts: Iterable[str] = ()) -> FastAPI:
+    """The application of a service.
+
+    Parameters
+    ----------
+    hosts
+        Names by which it may be called, besides those of the machine itself.
+    """
+    app = FastAPI(
+        title="Kizashi",
+        version=version("kizashi"),
+        description=_INTRODUCTION,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,  # the pages of the framework load their scripts from elsewhere
+        redoc_url=None,
+        generate_unique_id_function=_operation,
+        separate_input_output_schemas=False,
+    )
+    app.state.service = service
+    api_errors.install(app)
+    app.add_exception_handler(StoreError, _unready)
+    app.add_exception_handler(KizashiError, _mistaken)
+    app.add_middleware(Guard, hosts=(*LOOPBACK, *hosts))
+    for router in (open_to_all, api_lists.router, api_customers.router, api_loop.router, api_company.router):
+        app.include_router(router, prefix=PREFIX)
+    return app
+
+
+def _operation(route: APIRoute) -> str:
+    return route.name
+
+
+def _unready(_request: Request, fault: Exception) -> object:
+    """A database that does not answer: its words, which name a place, are for the log."""
+    log.error("%s", fault)
+    return answer(Refused(503))
+
+
+def _mistaken(_request: Request, mistake: Exception) -> object:
+    return answer(Refused(422, message=str(mistake)))
+
+
+@open_to_all.get("/health", tags=["service"])
+def health(request: Request) -> Health:
+    """Whether the service can do its work: what is published, and how many notices could not be delivered."""
+    service = service_of(request)
+    return board_of(service).health()

@@ -1,0 +1,87 @@
+"""The newest published day as frames, kept in mind until another is published: a day never changes."""
+
+import threading
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from serving.api_errors import Refused
+from serving.records import Published
+from serving.store import Store
+
+#: What a profile repeats of the score, which has the last word.
+_OF_THE_RUN = ("run_id", "as_of", "model_version")
+
+
+@dataclass(frozen=True)
+class Day:
+    """A published day.
+
+    Attributes
+    ----------
+    profile
+        One row per customer: its score, its owner, and its facts as columns.
+    reasons, signals
+        As the store gives them.
+    """
+
+    published: Published
+    profile: pd.DataFrame
+    reasons: pd.DataFrame
+    signals: pd.DataFrame
+
+    @property
+    def as_of(self) -> date:
+        """The day."""
+        return self.published.run.as_of
+
+
+class Board:
+    """Gives the newest published day; safe to share between threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._day: Day | None = None
+        self._lock = threading.Lock()
+
+    def newest(self) -> Day:
+        """The newest published day.
+
+        Raises
+        ------
+        Refused
+            503 as long as nothing is published.
+        """
+        published = self.published()
+        if published is None:
+            raise Refused(503, "nothing_published", "Nothing is published yet: score a day first.")
+        with self._lock:
+            if self._day is None or self._day.published.run.run_id != published.run.run_id:
+                self._day = _read(self._store, published)
+            return self._day
+
+    def published(self) -> Published | None:
+        """What is known of the newest published day; None where nothing is published."""
+        as_of = self._store.latest_as_of()
+        return None if as_of is None else self._store.published(as_of)
+
+
+def _read(store: Store, published: Published) -> Day:
+    as_of = published.run.as_of
+    scores, profiles = store.scores(as_of), store.profiles(as_of)
+    facts = pd.DataFrame(list(profiles["facts"]), index=profiles.index)
+    facts = facts.drop(columns=[name for name in (*scores.columns, "owner") if name in facts.columns])
+    facts = facts.assign(customer_id=profiles["customer_id"], owner=profiles["owner"])
+    profile = scores.drop(columns=list(_OF_THE_RUN)).merge(facts, on="customer_id", how="left")
+    days = [name for name in facts.columns if name.endswith("_on")]
+    profile = profile.assign(**{name: _days(profile[name]) for name in days}, owner=profile["owner"].astype("str"))
+    return Day(published, profile, store.reasons(as_of), store.signals(as_of))
+
+
+def _days(column: pd.Series) -> pd.Series:
+    """Days as pandas holds them, once for all requests; a column of something else stays as it is."""
+    try:
+        return pd.to_datetime(column.astype("str"), format="ISO8601").astype("datetime64[s]")
+    except (ValueError, TypeError):
+        return column

@@ -1,0 +1,109 @@
+"""What a day publishes and the lists made of it: scores, reasons, the morning, every other list, files of them."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from serving.api_data import NAMES, choice_of, columns_of, four_lists, listed, page, profile_of
+from serving.api_errors import documented
+from serving.api_models import One, Page
+from serving.api_visit import Exporter, Id, Limit, Offset, Reader, Search, Sort, Where, Word
+from serving.exports import MEDIA_TYPES, Sheet, written
+from serving.ledger import Event, append
+from serving.list_rows import arranged, chosen
+from serving.list_views import VIEWS
+from serving.lists import LISTS
+
+router = APIRouter(responses=documented(400, 401, 403, 404, 413, 422, 429, 500, 503))
+
+_FILES: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}}
+
+
+@router.get("/scores", tags=["lists"])
+def scores(
+    visit: Reader,
+    level: Word = None,
+    q: Search = "",
+    where: Where = [],  # noqa: B006 - FastAPI copies it
+    sort: Sort = "-expected_loss",
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> Page:
+    """The published scores of the newest day."""
+    day, profile = profile_of(visit)
+    columns = list(visit.service.store.scores(day.as_of, "").columns)
+    choice = choice_of(where, q, sort, {"level": level})
+    named = profile if "name" in profile.columns else profile.assign(name=None)
+    found = arranged(chosen(named.astype({"name": "str"}), choice), choice)
+    return page(found[["customer_id", *(name for name in columns if name in found.columns[1:])]], limit, offset, day)
+
+
+@router.get("/reasons", tags=["lists"])
+def reasons(visit: Reader, customer_id: Word = None, limit: Limit = 50, offset: Offset = 0) -> Page:
+    """The published reasons of the newest day, the strongest first for each customer."""
+    day, profile = profile_of(visit)
+    found = day.reasons[day.reasons["customer_id"].isin(profile["customer_id"])]
+    if customer_id is not None:
+        found = found[found["customer_id"] == customer_id]
+    return page(found, limit, offset, day)
+
+
+@router.get("/lists", tags=["lists"])
+def lists(visit: Reader) -> Page:
+    """Every list by name: what it answers and its columns."""
+    ids = {"red": ["WL-05"], "yellow": ["WL-06"], "blue": ["WL-07"], "grey": ["WL-08"]}
+    rows = [
+        {"name": name, "requirements": ids.get(name) or list(VIEWS[name].ids), "columns": list(columns_of(name))}
+        for name in NAMES
+    ]
+    return page(rows, len(rows), 0)
+
+
+@router.get("/morning", tags=["lists"])
+def morning(visit: Reader, owner: Word = None, most: Annotated[int, Query(ge=1, le=200)] = 50) -> One:
+    """The four lists of today with their counts, in one call; of each the first `most` rows."""
+    today = four_lists(visit, choice_of([], "", "", {"owner": owner})).to_dict()
+    return One(**{**today, "lists": {name: today["lists"][name][:most] for name in LISTS}})
+
+
+@router.get("/lists/{name}", tags=["lists"])
+def one_list(
+    visit: Reader,
+    name: Id,
+    owner: Word = None,
+    level: Word = None,
+    q: Search = "",
+    where: Where = [],  # noqa: B006
+    sort: Sort = "",
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> Page:
+    """A list of today; what people have entered since the day was published is in it."""
+    choice = choice_of(where, q, sort, {"owner": owner, "level": level})
+    found = listed(visit, name, choice)
+    told = page(found.rows, limit, offset, visit.service.board.newest())
+    return told.model_copy(update={"source_absent": found.source_absent, "columns_absent": dict(found.columns_absent)})
+
+
+@router.get("/exports/{name}", tags=["lists"], response_class=StreamingResponse, responses=_FILES)
+def export(
+    visit: Exporter,
+    name: Id,
+    kind: Annotated[Literal["csv", "xlsx"], Query(alias="format")] = "csv",
+    owner: Word = None,
+    level: Word = None,
+    q: Search = "",
+    where: Where = [],  # noqa: B006
+    sort: Sort = "",
+) -> StreamingResponse:
+    """A list as a file for a spreadsheet, in which no text can run as a formula; the ledger keeps who took it."""
+    found = listed(visit, name, choice_of(where, q, sort, {"owner": owner, "level": level}))
+    sheet = Sheet.of(name, found.rows)
+    pieces = written(sheet, kind)
+    taken = {"list": name, "format": kind, "rows": sheet.size}
+    with visit.service.store.writing() as connection:
+        append(connection, [Event("export_made", visit.caller.name, visit.now, taken)])
+    as_of = visit.service.board.newest().as_of
+    headers = {"Content-Disposition": f'attachment; filename="{name}-{as_of}.{kind}"'}
+    return StreamingResponse(pieces, media_type=MEDIA_TYPES[kind], headers=headers)
