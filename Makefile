@@ -40,6 +40,7 @@ docs: $(MADE)  ## write the pages that are made from the code
 	@$(VENV)/bin/python -m features.contract > docs/contract.md
 	@$(VENV)/bin/python -c "from pipelines.settings import settings_page; print(settings_page(), end='')" > docs/settings.md
 	@$(VENV)/bin/python -m features.catalogue > docs/features.md
+	@$(VENV)/bin/python -m models.warning_rules > docs/rules.md
 	@$(VENV)/bin/python -m features.simulate.page > docs/simulator.md
 	@$(VENV)/bin/python tests/requirements_page.py > docs/requirements.md
 

@@ -31,8 +31,9 @@ YEAR, TESTED = 4, 2
 OWN_MIN = 2
 #: Ages, in periods, from which on all are alike, and the periods that are added to those of each age.
 OLDEST, PRIOR = 8, 20
-#: Contacts of all customers in a year from which on it has a season.
-SEASON_MIN = 100
+#: Contacts of all customers in a year from which on it has a season: fewer differ by more than the season from quarter
+#: to quarter by chance alone.
+SEASON_MIN = 1000
 FOLLOW_UP_DAYS = (30, 60, 90)
 #: Where an expectation comes from.
 OWN, ALL = "own", "all"

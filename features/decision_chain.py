@@ -7,7 +7,7 @@ of a person or a role are its contacts in the 365 days before, scaled to the day
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -77,11 +77,11 @@ class DecisionChain:
     Attributes
     ----------
     people
-        Every person on file who is in place or left within the days of the matrix, and a row for every role that
-        nobody in place bears: ``contact_id``, ``name``, ``title`` (missing for such a row), ``role``, ``state`` (of
-        :data:`STATES`; missing without the table of contacts made), ``last_contact_on``, ``left_on`` (dates),
-        ``contacts_90d``, ``usual_90d`` and ``trend`` (change against the usual, from -1; NaN where no usual is known),
-        by role.
+        Every person on file who is in place or left within 455 days, and a row for every role that nobody in place
+        bears, with the contacts of nobody on file: ``contact_id``, ``name``, ``title`` (missing for such a row),
+        ``role``, ``state`` (of :data:`STATES`; missing without the table of contacts made), ``last_contact_on``,
+        ``left_on`` (dates), ``contacts_90d``, ``usual_90d`` and ``trend`` (change against the usual, from -1; NaN where
+        no usual is known), by role.
     matrix
         ``kind`` (``role`` or ``contact``), ``key``, ``ends_on`` (date, the period's last day), ``contacts_90d`` (of
         the 90 days up to then), ``usual_90d``, ``change`` (NaN where no usual is known), ``strength`` (0 to
@@ -227,11 +227,13 @@ def _people(file: pd.DataFrame, usual: _Usual, spoken: bool) -> pd.DataFrame:
         if left is None or (usual.as_of - left).days <= RECENT_DAYS + BASELINE_DAYS:
             days = usual.days_ago("contact_id", str(person["contact_id"]))
             rows.append(_row(person, days, left, usual, spoken))
+    strangers = replace(usual, spoken=usual.spoken[~usual.spoken["contact_id"].isin(file["contact_id"])])
     borne = {row["role"] for row in rows if row["left_on"] is None}
     for role in ROLES:
         if role not in borne:
             nobody = {"contact_id": None, "name": None, "title": None, "role": role}
-            rows.append(_row(nobody, usual.days_ago("role", role), None, usual, spoken))
+            # what was spoken with somebody who has left makes no contact with the role
+            rows.append(_row(nobody, strangers.days_ago("role", role), None, usual, spoken))
     place = {role: number for number, role in enumerate(ROLES)}
     rows.sort(key=lambda row: (place.get(row["role"], len(place)), row["left_on"] is not None, str(row["contact_id"])))
     frame = pd.DataFrame(rows, columns=list(PEOPLE))

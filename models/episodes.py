@@ -29,12 +29,15 @@ TODAY = (
     *("churn_probability", "queue", "dimension", "priority", "owner"),
 )
 EARLIER = ("customer_id", "as_of", "churn_probability", "model_level")
-#: Of every episode that is open, or was closed no longer ago than the cool-down. Dates are dates or None.
+#: Of every episode that is open, or was closed no longer ago than the cool-down. Dates are dates or None; ``dimension``
+#: are those of its reasons so far, with commas between.
 EPISODES = (
-    *("episode_id", "customer_id", "opened_on", "level", "highest_level", "dimensions", "below_since", "closed_on"),
-    *("queue", "owner", "value"),
+    *("episode_id", "customer_id", "opened_on", "level", "highest_level", "dimension", "below_since", "closed_on"),
+    "owner",
 )
-_CHANGED = ("episode_id", "customer_id", "level", "highest_level", "dimensions", "below_since", "reason")
+#: What is said besides of an episode that opens.
+OPENED = (*EPISODES, "opened_level", "queue", "stage", "priority", "reason")
+_CHANGED = ("episode_id", "customer_id", "level", "highest_level", "dimension", "below_since", "reason")
 _LOUDEST, _QUIETEST = LOUDNESS[LEVELS[0]], 1
 
 
@@ -78,17 +81,17 @@ class Moves:
     Attributes
     ----------
     opened
-        :data:`EPISODES`; reason: ``rule``, ``health``, ``first_scoring``, ``jump``, ``steady``, and within the
+        :data:`OPENED`; reason: ``rule``, ``health``, ``first_scoring``, ``jump``, ``steady``, and within the
         cool-down ``louder`` or ``new_dimension``.
     changed
-        ``episode_id``, ``customer_id``, and as they are now ``level``, ``highest_level``, ``dimensions``,
+        ``episode_id``, ``customer_id``, and as they are now ``level``, ``highest_level``, ``dimension``,
         ``below_since``; reason, the first that holds: ``louder``, ``new_dimension``, ``quieter``, ``below``, ``back``.
     closed
         ``episode_id``, ``customer_id``, ``closed_on``; reason ``quiet``, or ``not_scored`` for who is not there any
         more.
     held_back
         Who would have got an episode if its owner's week were not full: ``customer_id``, ``owner``, ``level``,
-        ``value``; reason ``capacity``.
+        ``priority``; reason ``capacity``.
     """
 
     opened: pd.DataFrame
@@ -99,7 +102,7 @@ class Moves:
     @property
     def not_shown(self) -> tuple[int, float]:
         """How many customers are held back, and their money."""
-        return len(self.held_back), float(self.held_back["value"].fillna(0).sum())
+        return len(self.held_back), float(self.held_back["priority"].fillna(0).sum())
 
     @property
     def empty(self) -> bool:
@@ -141,7 +144,7 @@ def episode_id(customer_id: str, opened_on: date) -> str:
 
 def no_episodes() -> pd.DataFrame:
     """The episodes before the first day."""
-    return pd.DataFrame({name: pd.Series(dtype=object) for name in EPISODES})
+    return pd.DataFrame({name: pd.Series(dtype=object) for name in OPENED[:-1]})
 
 
 def step(
@@ -160,7 +163,7 @@ def step(
     today
         Today's scores: :data:`TODAY`, one row per customer. A level that is louder than its parts (competitor in the
         region) keeps that step. Optional: ``listed`` (bool: a rule that fired has a working list, so that it is never
-        held back; without the column every rule has) and ``may_open`` (bool, see :class:`Pilot`).
+        held back; without the column every rule has), ``may_open`` (bool, see :class:`Pilot`) and ``stage``.
     earlier
         The last scorings before today, :data:`EARLIER`, dates in ``as_of``; rows of today are passed over.
     episodes
@@ -199,7 +202,9 @@ def after(episodes: pd.DataFrame, moves: Moves) -> pd.DataFrame:
         new = frame.set_index("episode_id").drop(columns=["customer_id", "reason"]).astype(object)
         for name in new:
             rows.loc[new.index, name] = new[name]
-    parts = [part for part in (rows.reset_index(drop=True), moves.opened[list(EPISODES)].astype(object)) if len(part)]
+    parts = [
+        part for part in (rows.reset_index(drop=True), moves.opened.drop(columns="reason").astype(object)) if len(part)
+    ]
     return pd.concat(parts, ignore_index=True) if parts else no_episodes()
 
 
@@ -295,19 +300,19 @@ def _carried_on(
     # The first reason of a customer without a level is no new one.
     said = scored["dimension"].where(scored["loud"] > 0, None).astype(object)
     today = [said.iat[at] if at >= 0 else None for at in place]
-    dimensions = [_joined(old, new) for old, new in zip(rows["dimensions"], today, strict=True)]
+    dimensions = [_joined(old, new) for old, new in zip(rows["dimension"], today, strict=True)]
     since = [
         None if not still else as_of if pd.isna(old) else _date(old)
         for still, old in zip(calm, rows["below_since"], strict=True)
     ]
     over = np.array([day and (as_of - day).days >= terms.closed_after_days for day in since], dtype=bool)
     began, back = rows["below_since"].isna().to_numpy() & calm, rows["below_since"].notna().to_numpy() & ~calm
-    news = np.array([old != new for old, new in zip(rows["dimensions"], dimensions, strict=True)], dtype=bool)
+    news = np.array([old != new for old, new in zip(rows["dimension"], dimensions, strict=True)], dtype=bool)
     told = {"louder": loud > was, "new_dimension": news, "quieter": loud < was, "below": began, "back": back}
     now = rows.assign(
         level=level_names(loud),
         highest_level=level_names(highest),
-        dimensions=pd.Series(dimensions, dtype=object),
+        dimension=pd.Series(dimensions, dtype=object),
         below_since=pd.Series(since, dtype=object),
         closed_on=as_of,
         reason=np.select(list(told.values()), list(told), ""),
@@ -339,7 +344,7 @@ def _candidates(scored: pd.DataFrame, episodes: pd.DataFrame, terms: Hysteresis,
     told = last.reindex(rows["customer_id"])
     cooling = rows["customer_id"].isin(last.index).to_numpy()
     louder = rows["loud"].to_numpy() > loudness(told["highest_level"])
-    known = zip(rows["dimension"], told["dimensions"], strict=True)
+    known = zip(rows["dimension"], told["dimension"], strict=True)
     new = np.array([pd.notna(now) and now not in str(old).split(",") for now, old in known], dtype=bool)
     reason = np.where(~cooling, rows["why"], np.where(louder, "louder", "new_dimension"))
     return rows.assign(reason=reason)[~cooling | louder | new]
@@ -354,12 +359,14 @@ def _within_the_week(
         opened_on=as_of,
         level=level_names(candidates["loud"].to_numpy()),
         highest_level=level_names(candidates["loud"].to_numpy()),
-        dimensions=candidates["dimension"].fillna(""),
+        opened_level=level_names(candidates["loud"].to_numpy()),
+        dimension=candidates["dimension"].fillna(""),
+        stage=candidates.get("stage"),
         below_since=None,
         closed_on=None,
-        value=candidates["priority"].astype("float64"),
+        priority=candidates["priority"].astype("float64"),
     )
-    rows = rows.sort_values(["value", "loud", "customer_id"], ascending=[False, False, True], na_position="last")
+    rows = rows.sort_values(["priority", "loud", "customer_id"], ascending=[False, False, True], na_position="last")
     if terms.new_per_week is None:
         fits = pd.Series(True, index=rows.index)
     else:
@@ -373,7 +380,7 @@ def _within_the_week(
         nth = (~free).groupby(owner).cumsum()
         fits = free | (nth <= room)
     kept = rows[~fits].assign(reason="capacity")
-    return _tidy(rows[fits], [*EPISODES, "reason"]), _tidy(kept, ["customer_id", "owner", "level", "value", "reason"])
+    return _tidy(rows[fits], list(OPENED)), _tidy(kept, ["customer_id", "owner", "level", "priority", "reason"])
 
 
 def _tidy(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

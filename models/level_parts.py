@@ -73,3 +73,10 @@ def _named(signals: pd.DataFrame) -> dict[str, tuple[list[str], int]]:
     for who, rule, level, volume in loud[["customer_id", "rule", "level", "loud"]].itertuples(index=False):
         found.setdefault(who, ([], int(volume)))[0].append(f"rule:{rule}:{level}")
     return found
+
+
+def level_of(level_parts: pd.Series, source: str = "model") -> pd.Series:
+    """The level that one source contributed, read back from lists of contributions; ``none`` where it gave none."""
+    told = [[part.split(":") for part in parts or ()] for parts in level_parts]
+    loud = [max((LOUDNESS[part[-1]] for part in parts if part[0] == source), default=0) for parts in told]
+    return pd.Series(level_names(np.array(loud, dtype="int64")), index=level_parts.index)

@@ -3,17 +3,20 @@
 Like :mod:`pipelines.sections`; what each number means stands in ``kizashi.toml``.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from pipelines.sections import Count, Days, Flag, PositiveShare, Section
 from pipelines.setting_words import Allowed
-from serving.effects import LEAST
 from serving.organisation import OrgChart
-from serving.outcomes import RestartTerms
 from serving.task_kinds import KINDS
-from serving.tasks import Terms
+
+# settings are read before numpy may be imported, which takes the number of its threads from the environment
+if TYPE_CHECKING:
+    from serving.outcomes import RestartTerms
+    from serving.tasks import Terms
 
 Names = Annotated[dict[str, str], Allowed('a table of names, such as { "Kim" = "Lee" }')]
 Temperatures = Annotated[
@@ -83,13 +86,15 @@ class Outcomes(Section):
 
     overdue_after_cycles: Annotated[float, Field(ge=1)] = 1.5
     review_after_days: Count = 30
-    least_cases: Count = LEAST
+    least_cases: Count = 10
     act_within_days: Count = 14
     visit_within_days: Count = 21
     least_cases_of_a_play: Count = 5
 
-    def restart_terms(self) -> RestartTerms:
+    def restart_terms(self) -> "RestartTerms":
         """What an order that came back is."""
+        from serving.outcomes import RestartTerms
+
         return RestartTerms(overdue_after_cycles=self.overdue_after_cycles)
 
 
@@ -110,10 +115,106 @@ class Records(Section):
     satisfaction_stale_after_days: Count = 180
 
 
-def task_terms(contacts: Contacts, tasks: Tasks, organisation: Organisation) -> Terms:
-    """What :func:`serving.tasks.due_tasks` is to know."""
+#: The text for ``kizashi.toml``.
+DEFAULTS = """\
+# When a customer is to be contacted again.
+[contacts]
+# Days since the last contact from which on a task asks the owner of a customer of rank A for another one.
+rank_a_days = 21
+# ... of rank B.
+rank_b_days = 30
+# ... of rank C.
+rank_c_days = 45
+# ... of rank D, the dormant ones: the task is to win the customer back.
+rank_d_days = 90
+# Days from a change of the contact person until the new one is to have been visited.
+greeting_days = 21
+# Whether a change of the contact that is flagged as an edit, such as a corrected spelling, sets off no task.
+edit_is_no_change = true
+
+# How many tasks there are, and for how long they rest.
+[tasks]
+# The most open tasks that one person is shown, unless from the list of those who must be acted upon. How many are not
+# shown is told.
+most_per_person = 15
+# For how many days at most a task may be put off.
+most_days_asleep = 30
+# Days after the end of a task for which the same cause sets off no other, where they are to differ from those of the
+# kind in docs/loop.md: { slump = 60 }.
+cooldown_days = {}
+# A customer is an old one, whose silence calls for the team of all functions, from so many order days on ...
+old_customer_orders = 3
+# ... or so many days after its first order.
+old_customer_days = 180
+# Losses further back are history: no review is asked for.
+loss_told_within_days = 31
+# Temperatures to which a fall that people enter calls for a task; for one on file see the option temperature_alarms in
+# docs/rules.md.
+temperature_alarms = ["cool"]
+
+# Who is told, and who takes a team's tasks. Names are those of the column owner of customers.
+[organisation]
+# Owner and manager, where the customers' file names none: { "Kim" = "Lee" }.
+managers = {}
+# Region and regional manager: { "North" = "Ito" }.
+regions = {}
+# Who takes the tasks of the teams service, technical, product and operations; else the owner does.
+teams = {}
+# The sales director, who is told from orange on.
+director = ""
+# The top management, which is told from orange on and visits at red.
+top = ""
+# Who gets what belongs to nobody.
+fallback = ""
+
+# When an order is one that came back, and how records are read.
+[outcomes]
+# An order that ended a silence of more than so many own cycles answers an open warning.
+overdue_after_cycles = 1.5
+# Days after a loss from which on a missing review is listed.
+review_after_days = 30
+# The fewest cases of which a share is told.
+least_cases = 10
+# Days within which acting on a red warning counts as early.
+act_within_days = 14
+# Days within which a visit after a change of the contact counts as early.
+visit_within_days = 21
+# The fewest cases from which on a company's own success ranks a play.
+least_cases_of_a_play = 5
+
+# Warnings that are left alone by lot, so that it can be told what the others achieve.
+[holdout]
+# The share of new blue, yellow and orange warnings that nobody is shown, at most 0.5. 0 shows all, and then no number
+# of saved customers is told: there is nothing to compare with.
+share = 0.0
+# The most valuable customers, by this share of all, are never left alone.
+top_value_share = 0.1
+# Any text; another one draws other lots.
+salt = "kizashi"
+
+# How completely people record what they do.
+[records]
+# Days after the day on which a contact was due in which its record counts as on time.
+follow_up_within_days = 3
+# Days after a contact in which the update of its three fields counts.
+update_within_days = 1
+# The share of contacts with an update below which the form is to be looked at.
+update_target = 0.8
+# Days after which a score of satisfaction is too old to count.
+satisfaction_stale_after_days = 180
+"""
+
+
+def task_terms(
+    contacts: Contacts, tasks: Tasks, organisation: Organisation, rule_teams: Mapping[str, str] | None = None
+) -> "Terms":
+    """What :func:`serving.tasks.due_tasks` is to know; `rule_teams` are the teams of a company's own rules by code."""
+    from serving.tasks import Terms
+
     days = (contacts.rank_a_days, contacts.rank_b_days, contacts.rank_c_days, contacts.rank_d_days)
+    shipped = Terms()
     return Terms(
+        rule_teams={**shipped.rule_teams, **(rule_teams or {})},
         contact_days=dict(zip("ABCD", days, strict=True)),
         greeting_days=contacts.greeting_days,
         edit_is_no_change=contacts.edit_is_no_change,

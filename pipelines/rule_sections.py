@@ -1,15 +1,16 @@
-"""The section ``[rules]`` of the settings: thresholds that differ, and rules of the company's own."""
+"""The section ``[rules]`` of the settings, and the rules and thresholds that it makes."""
 
-from typing import Annotated, Any, Self
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from features.errors import SettingsError
-from models.own_warning_rules import own_rules
-from models.warning_rule_list import WARNING_RULES
-from models.warning_rules import rule_options
 from pipelines.sections import Section
 from pipelines.setting_words import Allowed
+
+if TYPE_CHECKING:
+    from features.options import Value
+    from models.warning_rules import WarningRule
 
 OwnRules = Annotated[
     tuple[dict[str, Any], ...],
@@ -24,12 +25,28 @@ class Rules(Section):
     own: OwnRules = ()
     options: dict[str, Any] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _usable(self) -> Self:
-        try:
-            own_rules(self.own)
-            rule_options(self.options, WARNING_RULES)
-        except SettingsError as error:
-            # pydantic takes nothing but a ValueError for a refusal
-            raise ValueError(str(error).removeprefix("rules.")) from None
-        return self
+
+def company_rules(
+    section: Rules, further: Collection[str] = ()
+) -> tuple[tuple["WarningRule", ...], Mapping[str, "Value"]]:
+    """The shipped rules and the company's own after them, and every threshold's value.
+
+    Parameters
+    ----------
+    section
+        Of the settings.
+    further
+        Columns of `customers` beyond the contract, which own rules may read.
+
+    Raises
+    ------
+    SettingsError
+        If an own rule or an option cannot be used: one line with the place and the mend.
+    """
+    # settings are read before numpy may be imported, which takes the number of its threads from the environment
+    from models.own_warning_rules import known_columns, own_rules
+    from models.warning_rule_list import WARNING_RULES
+    from models.warning_rules import rule_options
+
+    rules = (*WARNING_RULES, *own_rules(section.own, known_columns(further)))
+    return rules, rule_options(section.options, rules)

@@ -1,37 +1,43 @@
 """The service as a process: what it reads, the clock that it is given, and where it listens."""
 
+import ipaddress
 import logging
 import socket
-import sys
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, is_dataclass
-from datetime import UTC, date, datetime
-from functools import lru_cache
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pandas as pd
-import uvicorn
 
-from features.briefs import account_brief, plain, records
-from features.buckets import read_events
-from features.decision_chain import decision_chain
+from features.briefs import AccountBrief, account_brief
+from features.buckets import Events, read_events
+from features.contact_records import contact_records
+from features.decision_chain import DecisionChain, decision_chain
 from features.errors import SettingsError
 from pipelines.files import with_folder
 from pipelines.intake import install_features
 from pipelines.settings import Settings, database_url
 from serving.access import Caller
-from serving.api import make_app
-from serving.api_guard import LOOPBACK
-from serving.api_visit import Service
-from serving.exports import save
+from serving.api_data import NAMES, listed
+from serving.api_visit import Service, Visit
+from serving.exports import Sheet, written
+from serving.ledger import Event, append
+from serving.list_rows import Choice
 from serving.store import Store
 
-#: Accounts that are kept in mind: whoever opens a customer's page asks for several parts of one brief.
+T = TypeVar("T")
+
+#: What was read of accounts is kept for so many: whoever opens a customer's page asks for several parts of one brief.
 REMEMBERED = 64
-#: Connections at a time; whoever comes on top is told to come again.
+#: Days of contacts that the lists of contacts tell of.
+CONTACT_DAYS = 365
+#: Connections at a time.
 CONNECTIONS = 200
 
 
@@ -42,24 +48,158 @@ class AccountFiles:
     Attributes
     ----------
     folder
-        Where the events lie; read anew whenever another ingest has written there.
+        Where the events lie; what another ingest has written there counts from then on.
     options
         Options of features that differ from their defaults.
     """
 
     folder: Path
-    options: Mapping[str, object]
+    options: Mapping[str, object] = field(default_factory=dict)
+    _kept: OrderedDict[tuple[object, ...], Any] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def brief(self, customer_id: str, as_of: date) -> Mapping[str, Any]:
-        """Everything of the account's brief, as plain data."""
-        events = read_events(self.folder)
-        return _kept(
-            (events.fingerprint, "brief", customer_id, as_of),
-            lambda: account_brief(events, customer_id, as_of, options=self.options).to_dict(),
+    def present(self) -> Mapping[str, tuple[str, ...]]:
+        """For each table that the source has, the columns that it fills."""
+        return read_events(self.folder).columns
+
+    def contacts(self, as_of: date) -> pd.DataFrame:
+        """The contacts of the year before a date."""
+        since = as_of - timedelta(days=CONTACT_DAYS)
+        return self._once(lambda events: contact_records(events, as_of, since=since), "contacts", as_of)
+
+    def brief(self, customer_id: str, as_of: date) -> AccountBrief:
+        """Everything that was known of an account."""
+        return self._once(
+            lambda events: account_brief(events, customer_id, as_of, options=self.options), "brief", customer_id, as_of
         )
 
-    def chain(self, customer_id: str, as_of: date) -> Mapping[str, Any]:
-        """Everything of the account's decision chain, as plain data."""
+    def chain(self, customer_id: str, as_of: date) -> DecisionChain:
+        """Who decides at an account, and how it goes with them."""
+        return self._once(
+            lambda events: decision_chain(events, customer_id, as_of, options=self.options), "chain", customer_id, as_of
+        )
+
+    def _once(self, read: Callable[[Events], T], *what: object) -> T:
+        """What was read of the same events before, else what is read now."""
         events = read_events(self.folder)
-        chain = decision_chain(events, customer_id, as_of, options=self.options)
-        return {name: _as_plain(getattr(chain, name)) for name in ("people", "matrix", "board", "service", "unknown")}
+        key = (events.fingerprint, *what)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                kept: T = self._kept[key]
+                return kept
+        found = read(events)
+        with self._lock:
+            self._kept[key] = found
+            while len(self._kept) > REMEMBERED:
+                self._kept.popitem(last=False)
+        return found
+
+
+def now() -> datetime:
+    """The moment: the only clock of the service."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def service_at(settings: Settings, out: Path, clock: Callable[[], datetime] = now) -> Iterator[Service]:
+    """Give the service of an output folder.
+
+    Raises
+    ------
+    StoreError
+        If nothing was scored there yet.
+    """
+    install_features(settings)
+    accounts = AccountFiles(out / "events", dict(settings.features.options))
+    with Store.open(database_url(settings, out), create=False) as store:
+        yield Service.of(store, clock, ZoneInfo(settings.project.timezone), accounts)
+
+
+def run(settings: Settings, out: Path, *, host: str, port: int, names: tuple[str, ...] = ()) -> None:
+    """Serve until somebody stops it.
+
+    Raises
+    ------
+    SettingsError
+        If the address is not this machine's, or the port is taken.
+    """
+    import uvicorn
+
+    from pipelines import console
+    from serving.api import make_app
+
+    with service_at(settings, out) as service, listening(host, port) as bound:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        shown = f"[{host}]" if ":" in host else host
+        if not is_own(host):
+            console.out.print(
+                f"Note: {host} can be reached from other machines, and what is said there is not encrypted. "
+                "Put a proxy with TLS in front, and give its name with --name.",
+                markup=False,
+            )
+        console.out.print(f"Serving http://{shown}:{bound.getsockname()[1]}/api/v1 (Ctrl-C ends it)", markup=False)
+        config = uvicorn.Config(
+            make_app(service, hosts=(shown, *names)),
+            log_config=None,
+            access_log=False,  # the service's own log has no query, which may hold a customer's name
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            ws="none",
+            limit_concurrency=CONNECTIONS,
+        )
+        uvicorn.Server(config).run(sockets=[bound])
+
+
+def is_own(host: str) -> bool:
+    """Whether an address can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Give a socket that listens.
+
+    Raises
+    ------
+    SettingsError
+        If the address is not this machine's, or the port is taken.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.create_server(address[:2], family=family)
+    except OSError as fault:
+        raise SettingsError(
+            f"--host {host} --port {port}: {fault.strerror or fault}. Give an address of this machine and a port that "
+            "is free."
+        ) from None
+    with bound:
+        yield bound
+
+
+def export(settings: Settings, out: Path, name: str, kind: str, file: Path, *, owner: str | None, actor: str) -> int:
+    """Write a list of today into a file as the service does, and keep in the ledger who did; return its rows.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such list or kind of file.
+    """
+    if name not in NAMES:
+        raise SettingsError(f"there is no list {name!r}. There are {', '.join(NAMES)}.")
+    with service_at(settings, out) as service:
+        moment = service.clock()
+        caller = Caller("", actor, "admin") if owner is None else Caller("", actor, "rep", owner)
+        rows = listed(Visit(service, caller, moment, ""), name, Choice()).rows
+        pieces = written(Sheet.of(name, rows), kind)
+        with with_folder(file).open("wb") as target:
+            target.writelines(pieces)
+        with service.store.writing() as connection:
+            append(connection, [Event("export_made", actor, moment, {"list": name, "format": kind, "rows": len(rows)})])
+    return len(rows)

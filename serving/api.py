@@ -5,10 +5,10 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.routing import APIRoute
+from starlette.responses import Response
 
 from features.errors import KizashiError, StoreError
 from serving import api_company, api_customers, api_errors, api_lists, api_loop
-from serving.api_data import board_of
 from serving.api_errors import Refused, answer, documented
 from serving.api_guard import LOOPBACK, Guard
 from serving.api_models import Health
@@ -58,13 +58,13 @@ def _operation(route: APIRoute) -> str:
     return route.name
 
 
-def _unready(_request: Request, fault: Exception) -> object:
+def _unready(_request: Request, fault: Exception) -> Response:
     """A database that does not answer: its words, which name a place, are for the log."""
     log.error("%s", fault)
     return answer(Refused(503))
 
 
-def _mistaken(_request: Request, mistake: Exception) -> object:
+def _mistaken(_request: Request, mistake: Exception) -> Response:
     return answer(Refused(422, message=str(mistake)))
 
 
@@ -72,4 +72,12 @@ def _mistaken(_request: Request, mistake: Exception) -> object:
 def health(request: Request) -> Health:
     """Whether the service can do its work: what is published, and how many notices could not be delivered."""
     service = service_of(request)
-    return board_of(service).health()
+    dead = len(service.store.notices(state="dead"))
+    published = service.board.published()
+    return Health(
+        status="no_data" if published is None else "notices_dead" if dead else "ok",
+        version=version("kizashi"),
+        as_of=None if published is None else published.run.as_of,
+        published_at=None if published is None else published.published_at.isoformat(),
+        dead_notices=dead,
+    )

@@ -1,19 +1,121 @@
-"""The company as a whole: runs, reports, plays, settings, and who one is."""
+"""The company as a whole: runs, reports, plays and what was learned, settings, and who one is."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from fastapi.responses import Response
 
-from features.errors import SettingsError
-from serving.access import EVERYONE, ROLES
-from serving.api_data import page, plainly
+from serving.access import ROLES
+from serving.api_data import customer_of, episode_of, page, plainly, seen
 from serving.api_errors import Refused, documented
 from serving.api_models import One, Page, SettingBody
 from serving.api_once import once
-from serving.api_visit import Id, Key, Limit, Offset, Overseer, Reader, Setter
+from serving.api_visit import Id, Key, Limit, Offset, Overseer, Reader, Setter, Word
 from serving.ledger import Event, append
-from serving.loop_rows import found, frame
+from serving.loop_rows import found, frame, told
 from serving.migrations.loop_tables import SETTING
+from serving.plays import PLAYS, advice, case_book, contributions_of, knowledge, play_name, play_record
 
 router = APIRouter(responses=documented(400, 401, 403, 404, 413, 422, 429, 500, 503))
+
+
+@router.get("/me", tags=["service"])
+def me(visit: Reader) -> One:
+    """Who the token says one is, and what one may do."""
+    who = visit.caller
+    return One(name=who.name, role=who.role, owner=who.owner, may=sorted(ROLES[who.role]), today=str(visit.today))
+
+
+@router.get("/runs", tags=["company"])
+def runs(visit: Reader, limit: Limit = 50, offset: Offset = 0) -> Page:
+    """The published days, the newest first: of which model and data each is."""
+    return page(visit.service.store.runs().iloc[::-1].reset_index(drop=True), limit, offset)
+
+
+@router.get("/reports", tags=["company"])
+def reports(visit: Overseer) -> Page:
+    """The names of what the newest day tells of the company as a whole."""
+    day = visit.service.board.newest()
+    names = [{"name": name} for name in visit.service.store.reports(day.as_of)]
+    return page(names, len(names), 0, day)
+
+
+@router.get("/reports/{name}", tags=["company"])
+def report(visit: Overseer, name: Id) -> One:
+    """One of the reports of the newest day, such as the track record of warnings."""
+    day = visit.service.board.newest()
+    held = visit.service.store.reports(day.as_of)
+    if name not in held:
+        raise Refused(404, "no_such_report", f"There is no report of that name. There are {', '.join(held) or 'none'}.")
+    return One(as_of=str(day.as_of), name=name, content=plainly(held[name]))
+
+
+def _cases(visit: Overseer) -> Any:
+    store = visit.service.store
+    return case_book(frame(store, "episode"), frame(store, "outcome"), told(store, "step_moved"))
+
+
+@router.get("/plays", tags=["company"])
+def plays(visit: Reader) -> Page:
+    """What can be done about a warning, and how often it ended well for each class of reasons."""
+    record = play_record(_cases(visit))
+    rows = [
+        {"play": play, "name": play_name(play), "record": plainly(record[record["play"] == play].drop(columns="play"))}
+        for play in dict.fromkeys([*PLAYS, *record["play"]])
+    ]
+    return page(rows, len(rows), 0)
+
+
+@router.get("/episodes/{episode_id}/plays", tags=["warnings"])
+def plays_for(visit: Reader, episode_id: Id) -> Page:
+    """What to do about a warning, the first to be tried first."""
+    customer_id = episode_of(visit, episode_id)["customer_id"]
+    day, _ = customer_of(visit, customer_id)
+    reasons, signals = (rows[rows["customer_id"] == customer_id] for rows in (day.reasons, day.signals))
+    advised = advice(contributions_of(reasons, signals), play_record(_cases(visit)))
+    rows = [{**vars(one), "name": play_name(one.play), "share": plainly(one.share)} for one in advised]
+    return page(rows, len(rows), 0, day)
+
+
+@router.get("/knowledge", tags=["company"])
+def knowledge_base(visit: Reader, reason_class: Word = None, limit: Limit = 50, offset: Offset = 0) -> Page:
+    """Cases that ended well, the newest first: what was the matter, what was done, what was learned."""
+    return page(seen(visit, knowledge(_cases(visit), reason_class)), limit, offset)
+
+
+@router.get("/notices", tags=["company"])
+def notices(visit: Overseer, state: Word = None, limit: Limit = 50, offset: Offset = 0) -> Page:
+    """Notices on their way out and those that could not be delivered; what they say stays with their recipients."""
+    rows = visit.service.store.notices(state=state).drop(columns="payload")
+    return page(rows, limit, offset)
+
+
+@router.get("/settings", tags=["company"])
+def settings(visit: Overseer) -> Page:
+    """The settings that may be changed while the service runs; without a value the one of the file holds."""
+    rows = {row["name"]: row for row in plainly(frame(visit.service.store, "setting"))}
+    names = [rows.get(name, {"name": name, "value": None, "version": 0}) for name in visit.service.changeable]
+    return page(names, len(names), 0)
+
+
+@router.post("/settings/{name}", response_model=One, responses=documented(409), tags=["company"])
+def change_setting(visit: Setter, name: Id, body: SettingBody, key: Key) -> Response:
+    """Change a setting; the ledger keeps who did, when, and what it was."""
+    if name not in visit.service.changeable:
+        known = ", ".join(visit.service.changeable) or "none"
+        raise Refused(404, "no_such_setting", f"There is no setting of that name that may be changed here: {known}.")
+    value = visit.service.changeable[name](body.value)
+
+    def work(connection: Any) -> dict[str, Any]:
+        payload = {"name": name, "value": value, "version": body.version + 1}
+        append(connection, [Event("setting_changed", visit.caller.name, visit.now, payload)])
+        return found(connection, SETTING, name) or {}
+
+    return once(visit, key, body, work)
+
+
+@router.get("/ledger", tags=["company"])
+def ledger(visit: Setter) -> One:
+    """Whether the ledger is as it was written: every hash is computed again."""
+    verified = visit.service.store.verified()
+    return One(events=verified.events, broken_at=verified.broken_at, whole=verified.whole)

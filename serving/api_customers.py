@@ -1,4 +1,4 @@
-"""One customer: how it stands, its profile, what happened and what is known of the people; the update after a contact."""
+"""Customers: how one stands, its profile, what happened, who decides there; the update after a contact."""
 
 from collections.abc import Callable
 from datetime import date
@@ -22,7 +22,7 @@ from serving.api_models import (
     UpdateBody,
 )
 from serving.api_once import once
-from serving.api_visit import Actor, Id, Key, Leader, Limit, Offset, Reader, Search, Sort, Visit, Where, Word
+from serving.api_visit import Actor, Id, Key, Leader, Limit, Offset, Reader, Search, Sort, Visit, Where, Word, not_ahead
 from serving.ledger import Event, append
 from serving.list_rows import arranged, as_records, chosen, current
 from serving.list_views import with_warnings
@@ -158,6 +158,7 @@ def update(visit: Actor, customer_id: Id, body: UpdateBody, key: Key) -> Respons
     The answer holds the lists on which the customer stands from now on.
     """
     customer_of(visit, customer_id)
+    not_ahead("contacted_on", body.contacted_on, visit)
     values = body.model_dump()
     if not {"next_action_on", "next_action_text"} & body.model_fields_set:
         values = {name: value for name, value in values.items() if not name.startswith("next_action")}
@@ -211,6 +212,7 @@ def decision(visit: Actor, customer_id: Id, body: DecisionBody, key: Key) -> Res
 def review(visit: Actor, customer_id: Id, body: ReviewBody, key: Key) -> Response:
     """Keep why a customer was lost; the task that asked for it is done."""
     customer_of(visit, customer_id)
+    not_ahead("lost_on", body.lost_on, visit)
     told = body.model_dump()
     return once(
         visit,

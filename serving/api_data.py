@@ -1,19 +1,21 @@
 """What a caller may see: the published day, the loop and the lists, each cut to the caller's customers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel
 
 from features.errors import KizashiError, SettingsError
-from serving.access import Caller, within
+from serving.access import within
 from serving.api_board import Day
 from serving.api_errors import Refused
 from serving.api_models import Page
 from serving.api_visit import Service, Visit
+from serving.list_register import VIEWS, Listing, Material
 from serving.list_rows import Choice, as_records, current
-from serving.list_views import VIEWS, Listing, Material, listing
+from serving.list_views import listing
 from serving.lists import LISTS, ROW, Morning, morning
 from serving.loop_rows import found
 from serving.migrations.loop_tables import EPISODE, TASK
@@ -22,6 +24,8 @@ Row = dict[str, Any]
 
 #: The four lists of the morning, then all others.
 NAMES = (*LISTS, *VIEWS)
+#: Lists that are made of the records of contacts, which are read for them alone.
+OF_CONTACTS = ("contact_days", "contact_rates")
 
 
 def profile_of(visit: Visit) -> tuple[Day, pd.DataFrame]:
@@ -140,7 +144,11 @@ def listed(visit: Visit, name: str, choice: Choice) -> Listing:
         raise Refused(404, "no_such_list", f"There is no list {name!r}. There are {', '.join(NAMES)}.")
     if name in LISTS:
         return Listing(name, four_lists(visit, choice).lists[name])
-    return listing(name, material(visit), choice)
+    given = material(visit)
+    if name in OF_CONTACTS:
+        contacts = visit.service.accounts.contacts(given.as_of)
+        given = replace(given, contacts=contacts[contacts["customer_id"].isin(given.profile["customer_id"])])
+    return listing(name, given, choice)
 
 
 def columns_of(name: str) -> tuple[str, ...]:
@@ -197,8 +205,3 @@ def plainly(value: Any) -> Any:
         return value
     number = float(value)
     return number if abs(number) < float("inf") else None
-
-
-def by_owner(name: str | None) -> Caller:
-    """The caller of the command line: whoever may read the database may see all, or one owner's customers."""
-    return Caller("", "", "admin") if name is None else Caller("", "", "rep", name)

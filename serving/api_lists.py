@@ -11,9 +11,10 @@ from serving.api_models import One, Page
 from serving.api_visit import Exporter, Id, Limit, Offset, Reader, Search, Sort, Where, Word
 from serving.exports import MEDIA_TYPES, Sheet, written
 from serving.ledger import Event, append
+from serving.list_register import VIEWS
 from serving.list_rows import arranged, chosen
-from serving.list_views import VIEWS
 from serving.lists import LISTS
+from serving.records import SCORE_COLUMNS
 
 router = APIRouter(responses=documented(400, 401, 403, 404, 413, 422, 429, 500, 503))
 
@@ -32,11 +33,10 @@ def scores(
 ) -> Page:
     """The published scores of the newest day."""
     day, profile = profile_of(visit)
-    columns = list(visit.service.store.scores(day.as_of, "").columns)
     choice = choice_of(where, q, sort, {"level": level})
     named = profile if "name" in profile.columns else profile.assign(name=None)
     found = arranged(chosen(named.astype({"name": "str"}), choice), choice)
-    return page(found[["customer_id", *(name for name in columns if name in found.columns[1:])]], limit, offset, day)
+    return page(found[list(SCORE_COLUMNS)], limit, offset, day)
 
 
 @router.get("/reasons", tags=["lists"])
@@ -50,7 +50,7 @@ def reasons(visit: Reader, customer_id: Word = None, limit: Limit = 50, offset: 
 
 
 @router.get("/lists", tags=["lists"])
-def lists(visit: Reader) -> Page:
+def lists(_: Reader) -> Page:
     """Every list by name: what it answers and its columns."""
     ids = {"red": ["WL-05"], "yellow": ["WL-06"], "blue": ["WL-07"], "grey": ["WL-08"]}
     rows = [

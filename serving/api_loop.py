@@ -24,9 +24,7 @@ from serving.api_models import (
     TaskWaivedBody,
 )
 from serving.api_once import once
-from serving.api_visit import Actor, Id, Key, Limit, Offset, Reader, Visit, Word
-from serving.loop_rows import found
-from serving.migrations.loop_tables import OUTCOME
+from serving.api_visit import Actor, Id, Key, Limit, Offset, Reader, Visit, Word, not_ahead
 from serving.task_kinds import body_of, checklist_of, title_of
 
 router = APIRouter(responses=documented(400, 401, 403, 404, 413, 422, 429, 500, 503))
@@ -148,7 +146,9 @@ def record_outcome(visit: Actor, episode_id: Id, body: OutcomeBody, key: Key) ->
 
 
 @router.get("/outcomes", tags=["warnings"])
-def outcomes(visit: Reader, state: Word = None, customer_id: Word = None, limit: Limit = 50, offset: Offset = 0) -> Page:
+def outcomes(
+    visit: Reader, state: Word = None, customer_id: Word = None, limit: Limit = 50, offset: Offset = 0
+) -> Page:
     """What came of warnings: drafts of the system, and the records that people made final."""
     rows = seen(visit, visit.service.store.outcomes(customer_id))
     return page(rows if state is None else rows[rows["state"] == state], limit, offset)
@@ -216,6 +216,7 @@ def task(visit: Reader, task_id: Id) -> One:
 def task_done(visit: Actor, task_id: Id, body: TaskDoneBody, key: Key) -> Response:
     """End a task, with all that its `needs` name; a contact is kept with the account, too."""
     task_of(visit, task_id)
+    not_ahead("contacted_on", body.contacted_on, visit)
     told = body.model_dump()
     return once(visit, key, body, lambda here: loop.close_task(here, task_id, **told, **_who(visit)))
 
@@ -233,4 +234,6 @@ def task_asleep(visit: Actor, task_id: Id, body: TaskAsleepBody, key: Key) -> Re
     """Let a task sleep until a day, on which it comes back."""
     task_of(visit, task_id)
     told = body.model_dump()
-    return once(visit, key, body, lambda here: loop.snooze_task(here, task_id, **told, **_who(visit), today=visit.today))
+    return once(
+        visit, key, body, lambda here: loop.snooze_task(here, task_id, **told, **_who(visit), today=visit.today)
+    )

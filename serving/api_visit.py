@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Annotated, Any, Protocol, Self
 
+import pandas as pd
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from features.briefs import AccountBrief
 from features.decision_chain import DecisionChain
-from serving.access import ACT, EXPORT, LEAD, READ, SET, Caller, caller_of
+from serving.access import ACT, EVERYONE, EXPORT, LEAD, READ, SET, Caller, caller_of
 from serving.api_board import Board
 from serving.api_errors import Refused
 from serving.api_guard import Ration
@@ -54,6 +55,10 @@ class Accounts(Protocol):
 
     def present(self) -> Mapping[str, tuple[str, ...]]:
         """For each table that the source has, the columns that it fills."""
+        ...
+
+    def contacts(self, as_of: date) -> pd.DataFrame:
+        """Of :func:`features.contact_records.contact_records`, for a year."""
         ...
 
     def brief(self, customer_id: str, as_of: date) -> AccountBrief:
@@ -122,6 +127,12 @@ class Visit:
         return self.now.astimezone(self.service.zone).date()
 
 
+def not_ahead(what: str, day: date | None, visit: Visit) -> None:
+    """Refuse (422) a day that has not come yet."""
+    if day is not None and day > visit.today:
+        raise Refused(422, details=[{"where": f"body.{what}", "problem": f"it is after today, {visit.today}"}])
+
+
 def service_of(request: Request) -> Service:
     """The service that an application was made for."""
     service: Service = request.app.state.service
@@ -167,6 +178,7 @@ class May:
 
 Reader = Annotated[Visit, Depends(May(READ))]
 Actor = Annotated[Visit, Depends(May(ACT))]
+Overseer = Annotated[Visit, Depends(May(EVERYONE))]
 Exporter = Annotated[Visit, Depends(May(EXPORT))]
 Leader = Annotated[Visit, Depends(May(LEAD))]
 Setter = Annotated[Visit, Depends(May(SET))]

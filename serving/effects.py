@@ -168,6 +168,15 @@ def assigned(
     return Arm(HOLDOUT if lot < share else SHOWN, 1.0 - share)
 
 
+def top_values(value: pd.Series, share: float) -> pd.Series:
+    """Whether each customer is among the most valuable of so large a share; ties with the last of them are, too.
+
+    At least one is. A customer without a known value is none of them.
+    """
+    places = max(1, int(share * value.notna().sum()))
+    return value.rank(ascending=False, method="min") <= places
+
+
 @dataclass(frozen=True)
 class Effect:
     """What showing warnings did, told in three columns that are not mixed.

@@ -34,6 +34,8 @@ class Material:
         Published signals of the day; without them the rules are asked of the profile.
     contacts
         Of :func:`features.contact_records.contact_records`; None where nobody read them.
+    outcomes
+        What came of warnings: ``customer_id``, ``recorded_on``, ``state``, ``detected_level``, ``approach``, ``why``.
     """
 
     profile: pd.DataFrame
@@ -44,6 +46,7 @@ class Material:
     tasks: pd.DataFrame | None = None
     signals: pd.DataFrame | None = None
     contacts: pd.DataFrame | None = None
+    outcomes: pd.DataFrame | None = None
     terms: Terms = field(default_factory=Terms)
 
 
@@ -98,7 +101,7 @@ class Standing:
 
     def rows(self, mask: pd.Series, columns: tuple[str, ...], by: str, descending: bool = True) -> pd.DataFrame:
         """Some customers with some columns; without an owner they are nobody's."""
-        rows = self.state[mask].assign(owner=self.state["owner"].fillna(NONE))
+        rows = self.state.assign(owner=self.state["owner"].fillna(NONE))[mask]
         order = [not descending, True]
         return rows.sort_values([by, "customer_id"], ascending=order, ignore_index=True)[list(columns)]
 

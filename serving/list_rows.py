@@ -16,6 +16,7 @@ import pandas as pd
 from features.briefs import plain, records
 from features.errors import SettingsError
 from features.options import Value
+from models.relationship import COLUMNS as RELATIONSHIP
 from models.warning_rule_list import WARNING_RULES
 from models.warning_rules import OFF, WarningRule, rule_options, signals
 
@@ -143,7 +144,13 @@ class Terms:
 
     def fired(self, state: pd.DataFrame, rules: Collection[WarningRule]) -> pd.DataFrame:
         """Which of some rules fire for the customers of :func:`current`."""
-        return signals(state, tuple(rules), self.values)
+        # the other columns, hundreds of features, would be carried along for nothing
+        texts = " ".join(text for rule in rules for text in (*rule.texts, *rule.shows))
+        read = [name for name in state.columns if str(name) in texts or name in ("customer_id", "as_of")]
+        if not any(name in texts for name in RELATIONSHIP):
+            return signals(state[read].assign(relationship_score=np.nan), tuple(rules), self.values)
+        roles = [name for name in state.columns if "_interactions_90d" in str(name)]
+        return signals(state[list(dict.fromkeys((*read, *roles)))], tuple(rules), self.values)
 
     def named(self, *codes: str) -> tuple[WarningRule, ...]:
         """The rules with these codes."""
@@ -201,7 +208,7 @@ def current(profile: pd.DataFrame, entered: pd.DataFrame | None, as_of: date) ->
     unknown = {name: None for name in (*_DAYS, *_TEXTS, *_NUMBERS) if name not in profile.columns}
     state = profile.reset_index(drop=True).assign(as_of=pd.Timestamp(as_of), **unknown)
     state = state.assign(
-        **{name: _days(state[name]) for name in _DAYS},
+        **{name: as_days(state[name]) for name in _DAYS},
         **{name: state[name].astype("str") for name in _TEXTS},
         **{name: state[name].astype("float64") for name in _NUMBERS},
     )
@@ -247,7 +254,7 @@ def _entered(entered: pd.DataFrame | None, customers: pd.Series) -> pd.DataFrame
     held = given.assign(**{name: None for name in ENTERED if name not in given.columns})[list(ENTERED)]
     held = held.astype({"customer_id": "str"}).set_index("customer_id").reindex(customers).reset_index(drop=True)
     text = {name: held[name].astype("str") for name in ENTERED[1:] if not name.endswith(("_on", "_at"))}
-    days = {name: _days(held[name]) for name in ("last_contact_on", "next_action_on")}
+    days = {name: as_days(held[name]) for name in ("last_contact_on", "next_action_on")}
     moments = {name: _moments(held[name]) for name in ("reviewed_at", "updated_at")}
     return held.assign(**text, **days, **moments)
 
@@ -256,7 +263,7 @@ def _moments(column: pd.Series) -> pd.Series:
     return pd.to_datetime(column.astype("str"), format="ISO8601", utc=True).astype("datetime64[us, UTC]")
 
 
-def _days(column: pd.Series) -> pd.Series:
+def as_days(column: pd.Series) -> pd.Series:
     """Days in any form as datetime64 without a time."""
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return column.astype("datetime64[s]")
@@ -310,12 +317,11 @@ def arranged(rows: pd.DataFrame, choice: Choice) -> pd.DataFrame:
         return rows
     if choice.sort not in rows.columns:
         raise SettingsError(f"there is no column {choice.sort!r} to sort by. Known: {list(rows.columns)}.")
-    try:
-        return rows.sort_values(
-            choice.sort, ascending=not choice.descending, kind="stable", na_position="last", ignore_index=True
-        )
-    except TypeError:
-        raise SettingsError(f"the column {choice.sort!r} has no order. Sort by another one.") from None
+    if any(isinstance(value, list | dict) for value in rows[choice.sort]):
+        raise SettingsError(f"the column {choice.sort!r} has no order. Sort by another one.")
+    return rows.sort_values(
+        choice.sort, ascending=not choice.descending, kind="stable", na_position="last", ignore_index=True
+    )
 
 
 def as_records(rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ several of red, yellow and grey stands on the first of them, and the row names t
 planned, goes beside all three. Lists are computed whenever they are read, so that what is entered changes them at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -171,15 +171,19 @@ def reasons_to_list(state: pd.DataFrame, terms: Terms, as_of: date) -> Why:
     for signal in terms.fired(state, tuple(rules.values())).to_dict("records"):
         note(str(rules[signal["rule"]].working_list), signal["customer_id"], signal["rule"], signal["evidence"])
     for column, code in (("stated_risk", STATED_RISK), ("engine_risk", ENGINE)):
-        for row in state[state[column].isin(terms.red_risks)].to_dict("records"):
-            note("red", row["customer_id"], code, {"risk": row[column]})
-    for row in state[state["temperature"].isin(terms.yellow_temperatures)].to_dict("records"):
-        note("yellow", row["customer_id"], TEMPERATURE, {"temperature": row["temperature"]})
+        for customer, risk in _pairs(state[state[column].isin(terms.red_risks)], column):
+            note("red", customer, code, {"risk": risk})
+    for customer, how in _pairs(state[state["temperature"].isin(terms.yellow_temperatures)], "temperature"):
+        note("yellow", customer, TEMPERATURE, {"temperature": how})
     first = pd.Timestamp(monday(as_of))
     planned = state["next_action_on"].between(first, first + timedelta(days=13)) & ~state["action_done"]
-    for row in state[planned].to_dict("records"):
-        note("blue", row["customer_id"], PLANNED, {"next_action_on": row["next_action_on"].date()})
+    for customer, day in _pairs(state[planned], "next_action_on"):
+        note("blue", customer, PLANNED, {"next_action_on": day.date()})
     return why
+
+
+def _pairs(rows: pd.DataFrame, column: str) -> Iterator[tuple[Any, Any]]:
+    return zip(rows["customer_id"], rows[column], strict=True)
 
 
 def _rows(
@@ -198,10 +202,11 @@ def _rows(
     customers = rows["customer_id"]
     told, first = top_reasons(reasons, customers), next_tasks(tasks)
     due = _due_on(name, rows, terms, as_of)
+    steps = rows[["customer_id", "next_action_on", "next_action_text", "action_done"]].to_dict("records")
     rows = rows.assign(
         why=_objects([why[name][customer] for customer in customers]),
         reasons=_objects([told.get(customer, []) for customer in customers]),
-        next_step=_objects([_step(first.get(str(row["customer_id"])), row) for row in rows.to_dict("records")]),
+        next_step=_objects([_step(first.get(str(row["customer_id"])), row) for row in steps]),
         due_on=due,
         also_on=_objects(
             [[other for other in LISTS if other != name and customer in why[other]] for customer in customers]

@@ -6,7 +6,7 @@ import pandas as pd
 
 from features.contract import ORDER_PATTERNS
 from serving.list_register import AT_RISK, VIEWS, WHO, Standing, view, with_columns
-from serving.list_rows import NONE, current
+from serving.list_rows import NONE, as_days, current
 
 #: Order patterns of customers who order regularly: important where nothing else tells who is.
 REGULAR = ORDER_PATTERNS[:3]
@@ -28,6 +28,10 @@ def _orders_by_owner(standing: Standing) -> pd.DataFrame:
     return table.reset_index()
 
 
+#: What came of a warning that a new order answered, with the name that it has in the list.
+_CAME_OF_IT = {"state": "outcome", "detected_level": "detected_level", "approach": "approach", "why": "stopped_why"}
+
+
 @view(
     "restarted",
     ("LV-05",),
@@ -38,17 +42,29 @@ def _orders_by_owner(standing: Standing) -> pd.DataFrame:
         "longest_gap_ended_days",
         "order_cycle_days",
         "longest_gap_ended_amount",
+        *_CAME_OF_IT.values(),
     ),
 )
 def _restarted(standing: Standing) -> pd.DataFrame:
-    state = standing.state
+    state = with_columns(standing.state, "longest_gap_ended_amount")
     gap, cycle = state["longest_gap_ended_days"], state["order_cycle_days"]
     was = pd.Series(None, index=state.index, dtype="object")
     was = was.mask(gap >= standing.terms.limit("late_order_multiple") * cycle, "overdue")
     was = was.mask(gap > standing.terms.limit("churned_cycle_multiple") * cycle, "lost")
     was = was.mask(gap >= standing.terms.limit("dormant_from_days"), "dormant")
-    listed = replace(standing, state=with_columns(state.assign(was=was), "longest_gap_ended_amount"))
+    listed = replace(standing, state=state.assign(was=was, **_outcomes(standing)))
     return listed.rows(was.notna(), VIEWS["restarted"].columns, "longest_gap_ended_on")
+
+
+def _outcomes(standing: Standing) -> dict[str, pd.Series]:
+    """What is recorded of each customer since the order that ended its gap; the newest where there is more."""
+    customers, since = standing.state["customer_id"], standing.state["longest_gap_ended_on"]
+    given = standing.material.outcomes
+    if given is None or given.empty:
+        return {name: pd.Series(None, index=customers.index, dtype="object") for name in _CAME_OF_IT.values()}
+    newest = given.sort_values("recorded_on").drop_duplicates("customer_id", keep="last").set_index("customer_id")
+    recorded = as_days(customers.map(newest["recorded_on"]))
+    return {name: customers.map(newest[column]).where(recorded >= since) for column, name in _CAME_OF_IT.items()}
 
 
 @view("act_now", ("LV-06",), (*WHO, "days_since_last_order", "order_cycle_days", "stated_risk", "highlight"))

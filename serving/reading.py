@@ -115,6 +115,13 @@ class Reading:
         with self.reading() as connection:
             return newest_day(connection)
 
+    def runs(self) -> pd.DataFrame:
+        """Return the published runs, the oldest day first: what each stands on, and how much it says."""
+        told = ("as_of", "run_id", "model_version", "input_fingerprint", "customers", "reasons", "published_at")
+        columns = [SCORING_RUN.c[name] for name in told]
+        chosen = sa.select(*columns).where(SCORING_RUN.c.state == "published").order_by(SCORING_RUN.c.as_of)
+        return self._frame(chosen, columns)
+
     def scores(self, as_of: date, customer_id: str | None = None) -> pd.DataFrame:
         """Return the published scores of a day, by customer; no rows where nothing is published.
 
@@ -165,7 +172,7 @@ class Reading:
         Facts are dicts; what JSON cannot hold comes back as :func:`serving.day_records.kept` left it, days as days.
         """
         frame = self._of_day(PROFILE, as_of, customer_id, newest=True).sort_values("customer_id", ignore_index=True)
-        return frame.assign(facts=[dated(facts) for facts in frame["facts"]])
+        return frame.assign(facts=frame["facts"].map(dated).astype(object))
 
     def health(self, customer_id: str | None = None, as_of: date | None = None) -> pd.DataFrame:
         """Return health on published days, by day and customer: of one customer, of one day, or all of it."""
@@ -178,7 +185,7 @@ class Reading:
         published.
         """
         frame = self._of_day(SIGNAL, as_of, customer_id).sort_values(["customer_id", "rule"], ignore_index=True)
-        return frame.assign(evidence=[dated(evidence) for evidence in frame["evidence"]])
+        return frame.assign(evidence=frame["evidence"].map(dated).astype(object))
 
     def report(self, as_of: date, name: str) -> Any | None:
         """Return a report of a published day, or None."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 import sqlalchemy as sa  # noqa: TID251
 
 from serving import outbox
@@ -102,12 +103,8 @@ class Rewound:
     def free(self, row: sa.Row[Any], key: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Of new values those that change the row and no person's work."""
         given = self.given[getattr(row, key)]
-        missing = object()
-        return {
-            name: value
-            for name, value in values.items()
-            if getattr(row, name) != value and getattr(row, name) == given.get(name, missing)
-        }
+        here = {name: getattr(row, name) for name in values}
+        return {name: new for name, new in values.items() if here[name] != new and here[name] == given.get(name)}
 
 
 def newest_step(connection: sa.Connection) -> date | None:
@@ -235,7 +232,8 @@ def _state(
 ) -> LoopState:
     """The loop as it is shown to the decision."""
     recent = sa.and_(
-        EPISODE.c.closed_on >= as_of - timedelta(days=loop.cool_down_days), EPISODE.c.close_reason != SUPERSEDED
+        EPISODE.c.closed_on >= as_of - timedelta(days=loop.cool_down_days),
+        EPISODE.c.close_reason.is_distinct_from(SUPERSEDED),
     )
     episodes = sa.select(EPISODE).where(sa.or_(EPISODE.c.closed_on.is_(None), recent))
     tasks = sa.select(TASK).where(TASK.c.state == "open")
@@ -251,7 +249,7 @@ def _state(
     )
 
 
-def _earlier(connection: sa.Connection, as_of: date, days: int) -> Any:
+def _earlier(connection: sa.Connection, as_of: date, days: int) -> pd.DataFrame:
     """Scores of the last published days before one."""
     runs = (
         sa.select(SCORING_RUN.c.run_id, SCORING_RUN.c.as_of)

@@ -88,7 +88,8 @@ def disagreements(today: pd.DataFrame, entered: pd.DataFrame) -> pd.DataFrame:
         if apart:
             author, at = (mine["updated_by"], mine["updated_at"]) if mine else (None, None)
             rows.append((row["customer_id"], manual, engine, apart, author, at))
-    found = pd.DataFrame(rows, columns=["customer_id", "manual", "engine", "apart", "author", "at"])
+    columns = ["customer_id", "manual", "engine", "apart", "author", "at"]
+    found = pd.DataFrame(rows, columns=columns, dtype="object").astype({"apart": "int64"})
     order = found["apart"].abs().sort_values(ascending=False, kind="stable").index
     return found.loc[order].reset_index(drop=True)
 

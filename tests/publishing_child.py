@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 import sqlalchemy as sa  # noqa: TID251
 
-import serving.store
+import serving.publication
 from features.errors import StoreError
 from serving.migrations.tables import REASON, SCORE, SCORING_RUN
 from serving.records import REASON_COLUMNS, SCORE_COLUMNS, ScoringRun
@@ -28,12 +28,13 @@ from serving.store import Store
 FIRST_DAY = date(2026, 1, 1)
 CUSTOMERS = 9
 WORDS = ("red", "eligible", "enough", "A", "percent")  # level, cohort, history, completeness, shown
-serving.store.BATCH_ROWS = 4  # three transactions of scores, two of reasons
+MORE = ("early", "cooling", "model:red", 0.5)
+serving.publication.BATCH_ROWS = 4  # three transactions of scores, two of reasons
 
 
 def scores_of(probability: float) -> pd.DataFrame:
     rows = [
-        (f"c{i}", probability, 45.0, 0.0, 1.0, 0.9, 0.7, 0.5, 0.2, *WORDS, 9.0, 7.0, 1.4, -1.0)
+        (f"c{i}", probability, 45.0, 0.0, 1.0, 0.9, 0.7, 0.5, 0.2, *WORDS, 9.0, 7.0, 1.4, -1.0, *MORE)
         for i in range(CUSTOMERS)
     ]
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
@@ -72,8 +73,8 @@ def publish_naively(store: Store, as_of: date, attempt: int) -> None:
         connection.execute(SCORING_RUN.insert(), values)
     for table, frame in ((SCORE, scores_of(0.25)), (REASON, reasons_of(0.25))):
         rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-        for start in range(0, len(rows), serving.store.BATCH_ROWS):
-            batch = [{"run_id": run_id, **row} for row in rows[start : start + serving.store.BATCH_ROWS]]
+        for start in range(0, len(rows), serving.publication.BATCH_ROWS):
+            batch = [{"run_id": run_id, **row} for row in rows[start : start + serving.publication.BATCH_ROWS]]
             with engine.begin() as connection:
                 connection.execute(table.insert(), batch)
     engine.dispose()

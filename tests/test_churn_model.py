@@ -138,6 +138,7 @@ def test_a_model_without_early_warning_and_one_from_before_there_was_any_load_wi
     found, cohort = ChurnModel.load(artefact), latest_cohort()
     assert found.early == everything().early
     assert found.early is not None
+    assert found.early.mark.n >= 30  # places of earlier cutoffs whose days were over at the last one
     assert found.standing(cohort)["early_place"].notna().any()
     assert model.standing(cohort)["early_place"].isna().all()
 

@@ -50,8 +50,8 @@ def open_one(level: str = "yellow", **more: object) -> pd.DataFrame:
     """An episode of customer A that opened 40 days ago."""
     opened = DAY - timedelta(days=40)
     row = {"episode_id": episode_id("A", opened), "customer_id": "A", "opened_on": opened, "level": level}
-    row |= {"highest_level": level, "dimensions": "transaction", "below_since": None, "closed_on": None}
-    return pd.DataFrame([row | {"queue": "early", "owner": "Sato", "value": 100.0} | more]).astype(object)
+    row |= {"highest_level": level, "dimension": "transaction", "below_since": None, "closed_on": None}
+    return pd.DataFrame([row | {"queue": "early", "owner": "Sato", "priority": 100.0} | more]).astype(object)
 
 
 def closed_one(days_ago: int, **more: object) -> pd.DataFrame:
@@ -147,6 +147,14 @@ def test_competitor_activity_keeps_its_step_above_the_smoothed_level():
     assert list(found["level"]) == ["yellow"]  # blue is what is confirmed, one step up
 
 
+def test_an_episode_keeps_what_was_known_when_it_opened():
+    today = scored(by_model("yellow", priority=7.0)).assign(stage="cooling")
+    opened = moved(today).opened
+    about = ["opened_level", "highest_level", "queue", "stage", "priority", "owner", "dimension"]
+    assert opened[about].to_numpy().tolist() == [["yellow", "yellow", "early", "cooling", 7.0, "Sato", "transaction"]]
+    assert moved(today.drop(columns="stage")).opened["stage"].isna().all()
+
+
 def test_all_levels_off_leaves_rules_and_health_to_warn():
     assert len(moved(scored({"rule_level": "red"}), entry=None).opened) == 1
     assert len(moved(scored({}), episodes=open_one(below_since=DAY - timedelta(days=14)), entry=None).closed) == 1
@@ -232,7 +240,7 @@ def test_the_loudest_level_that_the_episode_ever_had_is_what_louder_means():
 def test_an_open_episode_is_the_only_one():
     found = moved(scored(by_model("red", dimension="service")), episodes=open_one())
     assert found.opened.empty
-    assert found.changed[["level", "dimensions", "reason"]].to_numpy().tolist() == [
+    assert found.changed[["level", "dimension", "reason"]].to_numpy().tolist() == [
         ["red", "transaction,service", "louder"]
     ]
     news = moved(scored(by_model("yellow", dimension="service")), episodes=open_one())

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from models.level_parts import combine
+from models.level_parts import combine, level_of
 
 
 def parts(*rows: tuple[str | None, str | None, str | None, bool | None]) -> pd.DataFrame:
@@ -62,6 +62,12 @@ def test_a_signal_counts_although_the_column_does_not_say_so_yet():
     signals = pd.DataFrame({"customer_id": ["A"], "rule": ["dormant"], "level": ["yellow"]})
     found = combine(parts(("none", "none", "none", False)), signals)
     assert (found["level"].item(), found["level_parts"].item()) == ("yellow", ("rule:dormant:yellow",))
+
+
+def test_the_level_of_a_source_can_be_read_back():
+    told = pd.Series([("model:yellow", "rule:late_order:blue", "rule:role_imbalance:red"), [], None])
+    assert list(level_of(told)) == ["yellow", "none", "none"]
+    assert list(level_of(told, "rule")) == ["red", "none", "none"]
 
 
 def test_customers_keep_their_rows_and_nobody_gives_none():

@@ -6,10 +6,18 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
+from worlds import drawn_rows, training
 
+from features.labels import HORIZONS
+from features.windows import Window
+from models.churn_model import assemble
+from models.classifiers import LIGHTGBM, Boosting, BoostingOptions
 from models.evaluation import wilson
 from models.level_capacity import within_capacity
-from models.levels import DEFAULT_PROMISES, changes, solve
+from models.levels import CAPACITY, DEFAULT_PROMISES, PROMISE, Promise, changes, solve
+from models.logistic import LOGISTIC, Logistic
+from models.record import Record
 from models.track_record import EPISODES, LOSSES, OUTCOMES, QuarterReport, Share, confusion, quarter_report
 
 
@@ -58,6 +66,23 @@ def test_ml_04_the_log_of_a_change_is_plain_and_tells_before_after_why_and_how_m
     assert (line.was, line.now) == (promised.levels[-1].threshold, limited.levels[-1].threshold)
     assert json.loads(json.dumps(asdict(line))) == asdict(line)
     assert changes(limited, limited) == ()
+
+
+def test_ml_04_a_champion_is_trained_within_the_capacity():
+    rows = training(drawn_rows())
+    learners = {LIGHTGBM: Boosting(LIGHTGBM, BoostingOptions(rounds=3)), LOGISTIC: Logistic(LOGISTIC)}
+    fitted = {name: learner.fit(rows) for name, learner in learners.items()}
+    margins = np.repeat(logit(np.linspace(0.05, 0.95, len(rows.rows)))[:, None], len(HORIZONS), axis=1)
+    record = Record().with_predictions(rows.rows, np.stack([margins] * 3), margins).known_at(rows)
+    promises = {"blue": Promise(0.05, 1.0)}
+    free, limited = (
+        assemble(fitted, record, rows, promises, Window(), 1.5, capacity).levels.levels[0]
+        for capacity in (None, {"blue": 2.0})
+    )
+    assert (free.by, free.per_week) == (PROMISE, None)
+    assert (limited.by, limited.capacity) == (CAPACITY, 2.0)
+    assert limited.threshold > free.threshold
+    assert 0 < limited.per_week <= 2
 
 
 # --- a quarter

@@ -370,6 +370,16 @@ def test_a_warning_that_both_runs_open_takes_the_new_level_and_keeps_what_people
     assert sorted(found["cause"]) == ["order_late", "x"]
 
 
+def test_what_the_first_run_did_not_say_of_a_warning_the_second_may(whole: Store) -> None:
+    publish(whole, MONDAY, BOTH, decide=opening("ann"))
+    publish(
+        whole, MONDAY, BOTH, data="f2", decide=lambda state: Decision(opened(state, "ann", owner="lee", priority=9.0))
+    )
+    assert whole.episodes().rows[["owner", "priority", "version"]].values.tolist() == [["lee", 9.0, 2]]
+    publish(whole, MONDAY, BOTH, data="f3", decide=opening("ann"))
+    assert whole.episodes().rows[["owner", "version"]].values.tolist() == [["lee", 2]], "unsaid is not unset"
+
+
 def test_what_a_person_has_closed_is_not_opened_again(whole: Store) -> None:
     publish(whole, MONDAY, BOTH, decide=opening("ann"))
     said = {"closed_on": MONDAY, "close_reason": "wrong", "version": 2}
