@@ -16,6 +16,7 @@ from scipy.special import ndtri
 from features.errors import SettingsError
 from models.economics import smallest_provable_save_rate
 from models.figures import wilson
+from serving.rows import records
 
 #: Fewer cases than this tell nothing.
 LEAST = 10
@@ -115,7 +116,7 @@ def red_actions(episodes: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     results = red["episode_id"].map(final)
     days = [
         nan if row["treated_at"] is None else float((row["treated_at"].date() - row["opened_on"]).days)
-        for row in red.to_dict("records")
+        for row in records(red)
     ]
     restarted = [None if pd.isna(one) else one == "restarted" for one in results]
     return pd.DataFrame(

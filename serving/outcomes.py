@@ -13,6 +13,7 @@ import pandas as pd
 
 from models.stages import LOST_AFTER_CYCLES
 from serving.ledger import SYSTEM, Event
+from serving.rows import records
 from serving.words.speech import language, text
 
 #: What was done. Visit, phone, new proposal and price are the source's own list.
@@ -110,12 +111,16 @@ def restarts(
     """
     events: list[Event] = []
     gap, cycle = today["gap_before_last_order_days"], today["order_cycle_days"]
-    news = today["last_order_on"].map(lambda day: _day(day) is not None and _told(_day(day), terms, as_of))
-    ended = today[news.astype(bool) & (gap > terms.overdue_after_cycles * cycle)]
-    recorded = set(outcomes["episode_id"]) if len(outcomes) else set()
-    for row in ended.to_dict("records"):
+    ended = today.loc[gap > terms.overdue_after_cycles * cycle, list(_READS)]
+    recorded = set(outcomes["episode_id"])
+    warnings: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(records(episodes), key=lambda row: row["opened_on"], reverse=True):
+        warnings.setdefault(row["customer_id"], []).append(row)
+    for row in records(ended):
+        if not _told(row["last_order_on"], terms, as_of):
+            continue
         told = {
-            "first_order_on": _day(row["last_order_on"]),
+            "first_order_on": row["last_order_on"],
             "days_stopped": float(row["gap_before_last_order_days"]),
             "first_order_amount": _number(row.get("last_order_amount")),
         }
@@ -123,7 +128,7 @@ def restarts(
             once = f"restart:{row['customer_id']}:{told['first_order_on']}"
             payload = {**told, "as_of": as_of}
             events.append(Event("customer_restarted", SYSTEM, at, payload, row["customer_id"], once=once))
-        warned = _warned(episodes, row["customer_id"], told["first_order_on"])
+        warned = _warned(warnings.get(row["customer_id"], []), told["first_order_on"])
         if warned is not None and warned["episode_id"] not in recorded:
             events.append(_draft(warned, told, as_of, at))
     return events
@@ -133,15 +138,11 @@ def _told(day: date | None, terms: RestartTerms, as_of: date) -> bool:
     return day is not None and as_of - timedelta(days=terms.told_within_days) <= day < as_of
 
 
-def _warned(episodes: pd.DataFrame, customer_id: str, ordered_on: Any) -> dict[str, Any] | None:
-    """The newest warning that stood open when the order came."""
-    if not len(episodes):
-        return None
-    mine = episodes[episodes["customer_id"] == customer_id].sort_values("opened_on", ascending=False)
-    for row in mine.to_dict("records"):
-        closed = _day(row["closed_on"])
-        if row["opened_on"] <= ordered_on and (closed is None or closed >= ordered_on):
-            return {str(name): value for name, value in row.items()}
+def _warned(warnings: list[dict[str, Any]], ordered_on: date) -> dict[str, Any] | None:
+    """The first of a customer's warnings that stood open when the order came."""
+    for row in warnings:
+        if row["opened_on"] <= ordered_on and (row["closed_on"] is None or row["closed_on"] >= ordered_on):
+            return row
     return None
 
 
@@ -160,12 +161,16 @@ def _draft(warned: Mapping[str, Any], told: Mapping[str, Any], as_of: date, at: 
     )
 
 
+#: What an order that came back is read from.
+_READS = ("customer_id", "last_order_on", "last_order_amount", "gap_before_last_order_days", "order_cycle_days")
+
+
 def lost_on(row: Mapping[str, Any], as_of: date) -> date:
     """The first day on which a customer of the stage ``lost`` was lost: silent beyond two cycles and its own window.
 
     `as_of` where the figures do not tell it.
     """
-    last = _day(row.get("last_order_on"))
+    last = row.get("last_order_on")
     needed = [_number(row.get("order_cycle_days")), _number(row.get("churn_window_days"))]
     if last is None or needed[0] is None:
         return as_of
@@ -182,8 +187,9 @@ def unreviewed(tasks: pd.DataFrame, as_of: date, after_days: int) -> pd.DataFram
         ``customer_id``, ``owner``, ``lost_on``, ``days``.
     """
     rows = []
-    for row in tasks[(tasks["kind"] == "loss_review") & (tasks["state"] != "done")].to_dict("records"):
-        on = _day(row["facts"].get("lost_on")) or row["created_on"]
+    for row in records(tasks[(tasks["kind"] == "loss_review") & (tasks["state"] != "done")]):
+        told = row["facts"].get("lost_on")
+        on = date.fromisoformat(told) if told else row["created_on"]
         days = (as_of - on).days
         if days > after_days:
             rows.append((row["customer_id"], row["owner"], on, days))
@@ -199,14 +205,6 @@ def families(reviews: pd.DataFrame) -> pd.DataFrame:
     n = reviews["family"].value_counts().reindex(list(FAMILIES), fill_value=0)
     share = n / n.sum() if n.sum() else n * float("nan")
     return pd.DataFrame({"family": list(FAMILIES), "n": n.to_numpy(), "share": share.to_numpy(dtype=float)})
-
-
-def _day(value: Any) -> date | None:
-    if value is None or value is pd.NaT or (isinstance(value, float) and pd.isna(value)):
-        return None
-    if isinstance(value, str):
-        return date.fromisoformat(value)
-    return value.date() if isinstance(value, datetime) else value
 
 
 def _number(value: Any) -> float | None:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from features.errors import StoreError
 from serving.outcomes import SUCCESSES
+from serving.rows import records
 from serving.words.quantities import Speaker
 from serving.words.speech import language, text
 
@@ -95,11 +96,11 @@ def contributions_of(reasons: pd.DataFrame, signals: pd.DataFrame | None = None)
         comes before all else.
     """
     found: dict[str, float] = {}
-    for row in _records(reasons):
+    for row in records(reasons):
         one = CLASS_OF_DIMENSION.get(row["dimension"])
         if one and row["contribution"] > 0:
             found[one] = found.get(one, 0.0) + float(row["contribution"])
-    for row in [] if signals is None else _records(signals):
+    for row in [] if signals is None else records(signals):
         if row["rule"] == "role_imbalance" and (row["evidence"] or {}).get("weakest_role") == "technical":
             found[ROLES] = 1.0 + sum(found.values())
     return found
@@ -127,7 +128,7 @@ def advice(
     for one, weight in sorted(contributions.items(), key=lambda item: (-item[1], item[0])):
         if weight <= 0:
             continue
-        kept = [] if record is None else record[record["reason_class"] == one].to_dict("records")
+        kept = [] if record is None else records(record[record["reason_class"] == one])
         tried = [Advice(row["play"], one, int(row["successes"]), int(row["n"]), "record") for row in kept]
         proved = sorted((play for play in tried if play.n >= least), key=lambda play: (-play.share, -play.n, play.play))
         if not proved and one in mapping:
@@ -144,7 +145,7 @@ def advice(
 def play_record(cases: pd.DataFrame) -> pd.DataFrame:
     """Plays by class of reasons: ``reason_class``, ``play``, ``n``, ``successes``; from :func:`case_book`."""
     told = cases[cases["result"].notna()]
-    rows = [(row["reason_class"], play, row["result"] in SUCCESSES) for row in _records(told) for play in row["plays"]]
+    rows = [(row["reason_class"], play, row["result"] in SUCCESSES) for row in records(told) for play in row["plays"]]
     frame = pd.DataFrame(rows, columns=["reason_class", "play", "success"])
     found = frame.groupby(["reason_class", "play"], as_index=False).agg(n=("success", "size"), hits=("success", "sum"))
     return found.rename(columns={"hits": "successes"}).astype({"n": "int64", "successes": "int64"})
@@ -167,9 +168,9 @@ def case_book(episodes: pd.DataFrame, outcomes: pd.DataFrame, moves: pd.DataFram
         ``plays`` (list), ``result``, ``lesson`` and ``recorded_on``.
     """
     planned, lessons = _last(moves, "plays"), _last(moves, "lesson")
-    by_id = {row["episode_id"]: row for row in _records(episodes)}
+    by_id = {row["episode_id"]: row for row in records(episodes)}
     rows = []
-    for row in _records(outcomes[outcomes["state"] == "final"]):
+    for row in records(outcomes[outcomes["state"] == "final"]):
         episode = by_id[row["episode_id"]]
         rows.append(
             {
@@ -206,11 +207,7 @@ def knowledge(cases: pd.DataFrame, reason_class: str | None = None) -> pd.DataFr
 def _last(moves: pd.DataFrame, name: str) -> dict[str, Any]:
     if name not in moves:
         return {}
-    return {row["episode_id"]: row[name] for row in _records(moves) if row[name]}
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    return {row["episode_id"]: row[name] for row in records(moves) if row[name]}
 
 
 # Waking up silent customers

@@ -5,6 +5,7 @@ from datetime import datetime
 import pandas as pd
 
 from serving.loop import STEPS
+from serving.rows import records
 
 
 def stuck(episodes: pd.DataFrame, at: datetime, after_days: int) -> pd.DataFrame:
@@ -27,7 +28,7 @@ def stuck(episodes: pd.DataFrame, at: datetime, after_days: int) -> pd.DataFrame
     """
     rows = [
         (row["step"], row["episode_id"], row["customer_id"], row["owner"], (at - row["step_since"]).days)
-        for row in episodes.to_dict("records")
+        for row in records(episodes)
         if row["step"] != STEPS[-1]
     ]
     found = pd.DataFrame(rows, columns=["step", "episode_id", "customer_id", "owner", "days"], dtype="object")

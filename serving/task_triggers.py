@@ -6,7 +6,7 @@ Nothing here asks whether there is such a task already; :mod:`serving.tasks` doe
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from features.contract import TEMPERATURES
 from models.warning_rule_list import WARNING_RULES
 from serving.organisation import OrgChart
 from serving.outcomes import lost_on
+from serving.rows import records
 from serving.task_kinds import CASE, CASE_RULES, CONTACT_KINDS, GREET, KINDS, TaskKind
 
 #: Level of a warning -> the tasks that it sets off; a case besides from orange on.
@@ -25,6 +26,12 @@ LEVEL_KINDS: Mapping[str, tuple[str, ...]] = {
     "orange": CASE,
     "red": (*CASE, "executive_visit"),
 }
+#: What is read of a customer's facts; only the first must be there.
+READS = (
+    "customer_id", "name", "owner", "manager", "region", "rank", "stage", "last_order_on", "order_cycle_days",
+    "churn_window_days", "first_order_on", "order_days_ever", "days_since_last_contact", "new_contact_hardly_known",
+    "potential_churn", "budget_months",
+)  # fmt: skip
 _LOUD_RISKS = ("high", "urgent")
 NO_ROW: Mapping[str, Any] = {}
 #: The reason that :mod:`serving.stepping` gives for what a replaced run had opened.
@@ -110,7 +117,7 @@ def day_of(
     as_of: date,
 ) -> Day:
     """The frames of a day, looked up by customer; parameters as :func:`serving.tasks.due_tasks`."""
-    rows = {row["customer_id"]: row for row in records(today)}
+    rows = {row["customer_id"]: row for row in records(today[[name for name in READS if name in today]])}
     standing = [row for row in records(episodes) if row["closed_on"] is None]
     kept = records(tasks)
     cases: dict[str, tuple[str, frozenset[str]]] = {}
@@ -141,7 +148,7 @@ def day_of(
 
 def _contact(rows: Mapping[str, Row], entered: Iterable[Row], as_of: date) -> dict[str, float]:
     """Days since the newest contact, of the source's and of those that people entered; only where one is known."""
-    days = {customer: float(row.get("days_since_last_contact", float("nan"))) for customer, row in rows.items()}
+    days = {customer: _number(row.get("days_since_last_contact")) for customer, row in rows.items()}
     for row in entered:
         if row["last_contact_on"] is not None:
             told = float((as_of - row["last_contact_on"]).days)
@@ -183,7 +190,7 @@ def _crossed(signal: Row, as_of: date) -> date | None:
     told = signal.get("evidence") or {}
     multiple = next((value for name, value in told.items() if name.endswith("_order_multiple")), None)
     if multiple is None or "order_cycle_days" not in told or "days_since_last_order" not in told:
-        return date_or_none(signal.get("since"))
+        return signal.get("since")
     late = told["days_since_last_order"] - math.ceil(multiple * told["order_cycle_days"])
     return as_of - timedelta(days=int(late))
 
@@ -245,6 +252,10 @@ def _by_losses(day: Day) -> Iterator[Wanted]:
             yield Wanted(KINDS["loss_review"], customer, {"lost_on": lost.isoformat()}, lost)
 
 
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
 def _left_alone(day: Day, customer: str) -> bool:
     return bool(day.warnings.get(customer, NO_ROW).get("arm") == "holdout")
 
@@ -263,9 +274,9 @@ def _contact_changed(day: Day, customer: str) -> bool:
 
 def _is_old(day: Day, customer: str) -> bool:
     row = day.rows[customer]
-    first = date_or_none(row.get("first_order_on"))
+    first = row.get("first_order_on")
     tenure = (day.as_of - first).days if first else 0
-    return tenure >= day.terms.old_days or (row.get("order_days_ever") or 0) >= day.terms.old_orders
+    return tenure >= day.terms.old_days or _number(row.get("order_days_ever")) >= day.terms.old_orders
 
 
 def _blocks(row: Row, terms: Terms, as_of: date) -> bool:
@@ -278,19 +289,3 @@ def _blocks(row: Row, terms: Terms, as_of: date) -> bool:
     days = terms.cooldown_days.get(row["cause"], kind.cooldown_days if kind else 0)
     ended = row["closed_at"]
     return ended is not None and as_of < ended.date() + timedelta(days=days)
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame, by column name."""
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _of_kind(tasks: pd.DataFrame, code: str) -> list[dict[str, Any]]:
-    return [row for row in records(tasks) if row["kind"] == code]
-
-
-def date_or_none(value: Any) -> date | None:
-    """A day, or None where it is not known."""
-    if value is None or value is pd.NaT or isinstance(value, float):
-        return None
-    return value.date() if isinstance(value, datetime) else value

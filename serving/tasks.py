@@ -13,8 +13,9 @@ import pandas as pd
 
 from serving.ledger import SYSTEM, Event
 from serving.organisation import Person
+from serving.rows import records
 from serving.task_kinds import CASE, KINDS, ROUTED, SALES, SERVICE
-from serving.task_triggers import NO_ROW, Day, Row, Terms, Wanted, contact_due, day_of, records, wanted
+from serving.task_triggers import NO_ROW, Day, Row, Terms, Wanted, contact_due, day_of, wanted
 
 __all__ = ["COLUMNS", "Terms", "due_tasks", "ended_tasks", "events_of"]
 

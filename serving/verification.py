@@ -8,6 +8,7 @@ import pandas as pd
 from features.contract import RISKS
 from models.figures import wilson
 from serving.loop_rows import Where, frame, reading, told
+from serving.rows import records
 
 #: Level of a warning -> the risk that it says, in the words of the account's file.
 RISK_OF_LEVEL: Mapping[str, str] = {
@@ -55,7 +56,7 @@ def fired_rules(episodes: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
     pairs = episodes[["episode_id", "customer_id", "opened_on", "closed_on"]].merge(signals, on="customer_id")
     stood = [
         row["opened_on"] <= row["on"] and (row["closed_on"] is None or row["on"] <= row["closed_on"])
-        for row in pairs.to_dict("records")
+        for row in records(pairs)
     ]
     return pairs.loc[stood, ["episode_id", "rule"]].drop_duplicates(ignore_index=True)
 
@@ -76,9 +77,9 @@ def disagreements(today: pd.DataFrame, entered: pd.DataFrame) -> pd.DataFrame:
         ``customer_id``, ``manual``, ``engine``, ``apart`` (steps; above 0 where people see more risk), ``author`` and
         ``at`` (None where the risk is the file's).
     """
-    said = {row["customer_id"]: row for row in entered[entered["risk"].notna()].to_dict("records")}
+    said = {row["customer_id"]: row for row in records(entered[entered["risk"].notna()])}
     rows = []
-    for row in today.to_dict("records"):
+    for row in records(today):
         mine = said.get(row["customer_id"])
         manual = mine["risk"] if mine else row["risk"]
         if manual not in RISKS:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 
+from serving.rows import records
 from serving.task_kinds import kind_of
 
 #: Codes of what the figures here can ask a manager to look at.
@@ -79,7 +80,7 @@ def completeness(expected: pd.DataFrame, contacts: pd.DataFrame, within_days: in
     """
     there = {customer: sorted(mine["contact_on"]) for customer, mine in contacts.groupby("customer_id")}
     met = []
-    for row in expected.sort_values(["expected_on", "customer_id"]).to_dict("records"):
+    for row in records(expected.sort_values(["expected_on", "customer_id"])):
         left = there.get(row["customer_id"], [])
         latest = row["expected_on"] + timedelta(days=within_days)
         fits = next((day for day in left if row["expected_on"] <= day <= latest), None)
@@ -135,7 +136,7 @@ def update_compliance(
     latest = timedelta(days=within_days)
     updated = sum(
         any(row["contact_on"] <= day <= row["contact_on"] + latest for day in days.get(row["customer_id"], ()))
-        for row in contacts.to_dict("records")
+        for row in records(contacts)
     )
     share = updated / len(contacts) if len(contacts) else float("nan")
     return Compliance(len(contacts), updated, share, REVIEW_INPUT if share < target else None)

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from features.errors import SettingsError
 from pipelines.server import AccountFiles
 from serving.access import create_token
-from serving.api import PREFIX, make_app
+from serving.api import PREFIX
 from serving.api_visit import Service
 from serving.day_records import HEALTH_COLUMNS, DayFrames
 from serving.ledger import SYSTEM, Event
@@ -137,15 +137,15 @@ class Served:
         return len(self.service.store.history())
 
 
-def served_at(store: Store, events: Path, clock: Clock, **more: Any) -> Served:
-    """A service of a store, with tokens."""
-    service = Service.of(store, clock, UTC, AccountFiles(events), **more)
+def served_at(app: FastAPI, store: Store, events: Path, clock: Clock, **more: Any) -> Served:
+    """A service of a store, with tokens, in an application that served another before."""
+    service = app.state.service = Service.of(store, clock, UTC, AccountFiles(events), **more)
     people = {"viewer": ("viewer", None), "ann": ("rep", "Ann"), "bob": ("rep", "Bob"), "manager": ("manager", None)}
     tokens = {}
     with store.writing() as connection:
         for name, (role, owner) in {**people, "admin": ("admin", None)}.items():
             tokens[name] = create_token(connection, name, role, owner=owner, now=NINE, days=90)[1]
-    return Served(make_app(service), service, clock, tokens)
+    return Served(app, service, clock, tokens)
 
 
 def checked(value: Any) -> Any:

@@ -2,16 +2,21 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from fastapi import FastAPI
 from orders import lines
 from served import CUSTOMERS, DAY, INTERACTIONS, NINE, ORDERS, Clock, Served, checked, day, scores, served_at, warned
 
 from features.quarantine import ingest
 from features.sources import open_source
+from pipelines.server import AccountFiles
+from serving.api import make_app
 from serving.api_guard import Ration
+from serving.api_visit import Service
 from serving.ledger import append
 from serving.records import REASON_COLUMNS, ScoringRun
 from serving.store import Store
@@ -40,11 +45,18 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "var"
 
 
+@pytest.fixture(scope="session")
+def app(company: Path) -> Iterator[FastAPI]:
+    """The application, which takes longer to lay out its routes than to answer; each test gives it a service."""
+    with Store.open(f"sqlite:///{company / 'kizashi.db'}") as store:
+        yield make_app(Service.of(store, Clock(), UTC, AccountFiles(company / "events")))
+
+
 @pytest.fixture
-def served(company: Path, tmp_path: Path) -> Iterator[Served]:
+def served(app: FastAPI, company: Path, tmp_path: Path) -> Iterator[Served]:
     """The service of a company of the test's own."""
     shutil.copy(company / "kizashi.db", tmp_path / "kizashi.db")
     clock = Clock()
     many = {name: Ration(clock, 100_000) for name in ("requests", "attempts")}
     with Store.open(f"sqlite:///{tmp_path / 'kizashi.db'}") as store:
-        yield served_at(store, company / "events", clock, changeable={"late_order_multiple": checked}, **many)
+        yield served_at(app, store, company / "events", clock, changeable={"late_order_multiple": checked}, **many)

@@ -76,7 +76,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def published(as_of: date, level: str, probability: float) -> None:
     """Put a score of account A into the store, as the daily run would."""
     said = (probability, 60.0, 0.6 * probability, 0.5 + 0.5 * probability, 0.9, 0.7, 0.5, 0.2)
-    score = ("A", *said, level, "eligible", "enough", "B", "percent", 900.0, 720.0, 1.4, -1.0, "early", None, None if level == "none" else f"model:{level}", 0.5)
+    made = None if level == "none" else f"model:{level}"
+    words = (level, "eligible", "enough", "B", "percent")
+    score = ("A", *said, *words, 900.0, 720.0, 1.4, -1.0, "early", None, made, 0.5)
     reason = ("A", 1, "days_since_last_order", "transaction", 2.0, 30.0, None, 0.9, 0.1, "Silent 2 days.")
     moment = datetime(2024, 7, 1, tzinfo=UTC)
     with Store.open("sqlite:///var/kizashi.db") as store:

@@ -247,9 +247,10 @@ def test_a_setting_is_checked_versioned_and_kept_in_the_ledger(served: Served) -
 
 def test_everything_that_was_entered_is_in_a_whole_ledger(served: Served) -> None:
     served.post("bob", "/customers/K-BOLT/update", UPDATE)
-    assert served.get("admin", "/ledger").json() == {"events": 5, "broken_at": None, "whole": True}
-    (newest, *_) = served.get("bob", "/customers/K-BOLT/history").json()["items"]
-    assert (newest["kind"], newest["actor"], newest["at"]) == ("account_updated", "bob", "2024-07-01T09:00:00+00:00")
+    assert served.get("admin", "/ledger").json() == {"events": 6, "broken_at": None, "whole": True}
+    (treated, entered, *_) = served.get("bob", "/customers/K-BOLT/history").json()["items"]
+    assert [one["kind"] for one in (treated, entered)] == ["exposed", "account_updated"]
+    assert (entered["actor"], entered["at"]) == ("bob", "2024-07-01T09:00:00+00:00")
 
 
 def test_the_choices_of_the_api_are_those_of_the_loop() -> None:
