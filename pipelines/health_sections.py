@@ -1,16 +1,19 @@
 """The sections of the settings about health, and the scheme that they make. ``kizashi.toml`` says what they mean."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from features.errors import SettingsError
-from models.health import Shares, Weights
-from models.health_history import Reference
-from models.health_scheme import FIVE_INPUTS, SCHEMES, Scheme, edited, with_marks
 from pipelines.sections import Count, Flag, Section
 from pipelines.setting_words import Allowed
+
+# settings are read before numpy may be imported, which takes the number of its threads from the environment
+if TYPE_CHECKING:
+    from models.health import Shares
+    from models.health_history import Reference
+    from models.health_scheme import Scheme
 
 SchemeName = Annotated[Literal["five_dimensions", "five_inputs"], Allowed('"five_dimensions" or "five_inputs"')]
 Profile = Annotated[
@@ -51,11 +54,14 @@ class HealthReference(Section):
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
-        _as_value_error(self.made)
+        if self.model_fields_set:
+            _as_value_error(self.made)
         return self
 
-    def made(self) -> Reference:
+    def made(self) -> "Reference":
         """The reference that the settings make."""
+        from models.health_history import Reference
+
         return Reference(self.from_days, self.until_days, self.dates, self.known, self.drop_by)
 
 
@@ -73,10 +79,11 @@ class Health(Section):
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
-        _as_value_error(self.made)
+        if self.model_fields_set:
+            _as_value_error(self.made)
         return self
 
-    def set_weights(self) -> Shares:
+    def set_weights(self) -> "Shares":
         """The weights of the profile with those that are set in their place.
 
         Raises
@@ -84,6 +91,9 @@ class Health(Section):
         SettingsError
             If they do not sum to 100, or there is no such dimension or profile in the scheme.
         """
+        from models.health import Weights
+        from models.health_scheme import FIVE_INPUTS, edited
+
         if self.scheme == "five_inputs" and self.profile != "default":
             raise SettingsError(
                 f"profile = {self.profile!r} is one of the five dimensions; expected the default in the scheme of five "
@@ -92,7 +102,7 @@ class Health(Section):
         whole = FIVE_INPUTS.weights if self.scheme == "five_inputs" else Weights.of_profile(self.profile)
         return edited(whole, self.weights, "[health.weights]")
 
-    def made(self, learned: Shares | None = None) -> Scheme:
+    def made(self, learned: "Shares | None" = None) -> "Scheme":
         """The scheme that the settings make.
 
         Parameters
@@ -105,6 +115,8 @@ class Health(Section):
         SettingsError
             If weights do not sum to 100, or a mark would map nothing.
         """
+        from models.health_scheme import SCHEMES, Scheme, edited, with_marks
+
         weights = self.set_weights()
         base = SCHEMES[self.scheme].with_stale_after(self.oldest_rating_days)
         segments = {

@@ -4,14 +4,17 @@ Like :mod:`pipelines.sections`; what each number means stands in ``kizashi.toml`
 """
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from models.episodes import Hysteresis, Pilot
-from models.levels import Promise
 from pipelines.sections import Count, Days, Flag, PositiveShare, Section, Share
 from pipelines.setting_words import Allowed
+
+# settings are read before numpy may be imported, which takes the number of its threads from the environment
+if TYPE_CHECKING:
+    from models.episodes import Hysteresis, Pilot
+    from models.levels import Promise
 
 NewAWeek = Annotated[
     Annotated[float, Field(gt=0)] | Literal[""], Allowed('a number, above 0, or "" for as many as there are')
@@ -48,8 +51,10 @@ class EarlyMark(Section):
     precision: PositiveShare = 0.2
     largest_share: PositiveShare = 0.1
 
-    def promise(self) -> Promise:
+    def promise(self) -> "Promise":
         """As the walk takes it."""
+        from models.levels import Promise
+
         return Promise(self.precision, self.largest_share)
 
 
@@ -71,8 +76,10 @@ class Warnings(Section):
             raise ValueError("met must not be above scorings")
         return self
 
-    def terms(self) -> Hysteresis:
+    def terms(self) -> "Hysteresis":
         """As :func:`models.episodes.step` takes them."""
+        from models.episodes import Hysteresis
+
         limit = None if self.new_per_week == "" else self.new_per_week
         days = (self.closed_after_days, self.cool_down_days)
         return Hysteresis(self.met, self.scorings, self.jump, self.below, *days, limit)
@@ -91,6 +98,8 @@ class Trial(Section):
             raise ValueError("column and values are set together or not at all")
         return self
 
-    def pilot(self) -> Pilot:
+    def pilot(self) -> "Pilot":
         """As :mod:`models.episodes` takes it."""
+        from models.episodes import Pilot
+
         return Pilot(self.column or None, self.values, self.shadow)

@@ -16,6 +16,10 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from features.errors import SettingsError
+from pipelines.health_sections import Health
+from pipelines.level_sections import Capacity, EarlyMark, Trial, Warnings
+from pipelines.loop_sections import Contacts, Holdout, Organisation, Outcomes, Records, Tasks
+from pipelines.rule_sections import Rules
 from pipelines.sections import (
     Cohort,
     Economics,
@@ -46,6 +50,12 @@ _PROTECTION = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
 }
+
+#: Sections that no model depends on.
+_OF_THE_DAY = {
+    "sources", "engine", "economics", "health", "rules", "warnings", "trial", "contacts", "tasks", "organisation",
+    "outcomes", "holdout", "records", "store",
+}  # fmt: skip
 
 _PAGE = "docs/settings.md"
 
@@ -79,11 +89,23 @@ class Settings(Section):
     engine: Engine = Engine()
     economics: Economics = Economics()
     features: Features = Features()
+    health: Health = Health()
+    rules: Rules = Rules()
+    capacity: Capacity = Capacity()
+    early: EarlyMark = EarlyMark()
+    warnings: Warnings = Warnings()
+    trial: Trial = Trial()
+    contacts: Contacts = Contacts()
+    tasks: Tasks = Tasks()
+    organisation: Organisation = Organisation()
+    outcomes: Outcomes = Outcomes()
+    holdout: Holdout = Holdout()
+    records: Records = Records()
     store: Store = Store()
 
     def flat(self) -> dict[str, object]:
         """``section.key`` -> value, as a training records it: without sources, addresses and what changes no number."""
-        return dict(_flat(self.model_dump(exclude={"sources", "engine", "economics", "store"}), ""))
+        return dict(_flat(self.model_dump(exclude=_OF_THE_DAY), ""))
 
 
 def load_settings(config: Path | None = None, data: Path | None = None) -> Settings:

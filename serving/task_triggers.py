@@ -95,10 +95,10 @@ class Day:
 
     rows: Mapping[str, Row]
     rules: Mapping[str, list[str]]
-    signals: pd.DataFrame
+    signals: list[Row]
     warnings: Mapping[str, Row]
-    changes: pd.DataFrame
-    tasks: pd.DataFrame
+    changes: list[Row]
+    reviewed: Mapping[str, date]
     contact: Mapping[str, float]
     cases: Mapping[str, tuple[str, frozenset[str]]]
     taken: frozenset[tuple[str, str]]
@@ -129,15 +129,17 @@ def day_of(
         if row["case_id"] and row["state"] == "open":
             cases[row["customer_id"]] = (row["case_id"], frozenset(held[row["case_id"]]))
     rules: dict[str, list[str]] = {}
-    for row in records(signals):
+    asked = sorted((row for row in kept if row["kind"] == "loss_review"), key=lambda row: row["created_on"])
+    fired = records(signals)
+    for row in fired:
         rules.setdefault(row["customer_id"], []).append(row["rule"])
     return Day(
         rows,
         rules,
-        signals,
+        list(fired),
         {row["customer_id"]: row for row in standing},
-        changes,
-        tasks,
+        list(records(changes)),
+        {row["customer_id"]: row["created_on"] for row in asked},
         _contact(rows, records(entered), as_of),
         cases,
         frozenset((row["customer_id"], row["cause"]) for row in kept if _blocks(row, terms, as_of)),
@@ -170,7 +172,7 @@ def wanted(day: Day) -> Iterator[Wanted]:
 
 def _by_rules(day: Day) -> Iterator[Wanted]:
     kinds = {rule: kind for kind in KINDS.values() for rule in kind.rules}
-    for row in records(day.signals):
+    for row in day.signals:
         customer, rule = row["customer_id"], row["rule"]
         if customer not in day.rows or _left_alone(day, customer):
             continue
@@ -196,7 +198,7 @@ def _crossed(signal: Row, as_of: date) -> date | None:
 
 
 def _by_changes(day: Day) -> Iterator[Wanted]:
-    for row in records(day.changes):
+    for row in day.changes:
         customer, field_name, new = row["customer_id"], row["field"], row["new"]
         told = {"old": row["old"], "new": new, "changed_on": row["on"]}
         if field_name == "temperature" and new in day.terms.temperature_alarms and _colder(row["old"], new):
@@ -243,12 +245,13 @@ def _case(day: Day, customer: str, codes: Iterable[str], facts: Mapping[str, Any
 
 
 def _by_losses(day: Day) -> Iterator[Wanted]:
-    done = {(row["customer_id"], str(row["facts"].get("lost_on"))) for row in _of_kind(day.tasks, "loss_review")}
     for customer, row in day.rows.items():
         if row.get("stage") != "lost":
             continue
-        lost = lost_on(row, day.as_of)
-        if (day.as_of - lost).days <= day.terms.loss_told_within_days and (customer, lost.isoformat()) not in done:
+        lost, asked = lost_on(row, day.as_of), day.reviewed.get(customer)
+        # One review for one silence: the day of the loss shifts with what is known of the cycle.
+        again = asked is not None and (row.get("last_order_on") is None or asked > row["last_order_on"])
+        if not again and (day.as_of - lost).days <= day.terms.loss_told_within_days:
             yield Wanted(KINDS["loss_review"], customer, {"lost_on": lost.isoformat()}, lost)
 
 

@@ -16,8 +16,8 @@ REVIEW_INPUT = "review_input_fields"
 def awake(tasks: pd.DataFrame, as_of: date) -> pd.DataFrame:
     """Open tasks that do not sleep: one that sleeps is back on the day until which it was to sleep."""
     open_ones = tasks[tasks["state"] == "open"]
-    asleep = open_ones["snoozed_until"].map(lambda until: until is not None and until > as_of).astype(bool)
-    return open_ones[~asleep]
+    until = [row["snoozed_until"] for row in records(open_ones)]
+    return open_ones[[day is None or day <= as_of for day in until]]
 
 
 def case_state(tasks: pd.DataFrame) -> pd.DataFrame:
@@ -78,7 +78,9 @@ def completeness(expected: pd.DataFrame, contacts: pd.DataFrame, within_days: in
         ``owner``, ``expected``, ``recorded``, ``share`` and ``missing``, a list of (customer, day); least complete
         first.
     """
-    there = {customer: sorted(mine["contact_on"]) for customer, mine in contacts.groupby("customer_id")}
+    there: dict[str, list[date]] = {}
+    for row in sorted(records(contacts), key=lambda row: row["contact_on"]):
+        there.setdefault(row["customer_id"], []).append(row["contact_on"])
     met = []
     for row in records(expected.sort_values(["expected_on", "customer_id"])):
         left = there.get(row["customer_id"], [])
@@ -132,7 +134,9 @@ def update_compliance(
         An update counts on the day of the contact and so many days after it.
     """
     whole = updates[updates[["last_contact_on", "temperature", "risk"]].notna().all(axis=1)]
-    days = {customer: list(mine["on"]) for customer, mine in whole.groupby("customer_id")}
+    days: dict[str, list[date]] = {}
+    for row in records(whole):
+        days.setdefault(row["customer_id"], []).append(row["on"])
     latest = timedelta(days=within_days)
     updated = sum(
         any(row["contact_on"] <= day <= row["contact_on"] + latest for day in days.get(row["customer_id"], ()))
@@ -157,7 +161,7 @@ def satisfaction(ratings: pd.DataFrame, as_of: date, stale_after_days: int) -> p
         (the rating, NaN where it is stale) and ``notice`` (``satisfaction_stale`` there, else None).
     """
     newest = ratings.sort_values("rated_on", kind="stable").groupby("customer_id", as_index=False).last()
-    days = newest["rated_on"].map(lambda day: (as_of - day).days).astype(int)
+    days = pd.Series([(as_of - row["rated_on"]).days for row in records(newest)], index=newest.index, dtype="int64")
     stale = days > stale_after_days
     counted = newest["rating"].astype(float).mask(stale)
     notice = pd.Series("satisfaction_stale", index=newest.index, dtype="object").where(stale, None)

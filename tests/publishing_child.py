@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa  # noqa: TID251
 
 import serving.publication
 from features.errors import StoreError
+from serving.day_records import SIGNAL_COLUMNS, DayFrames, Decision, Loop, LoopState, Notice
+from serving.ledger import SYSTEM, Event
 from serving.migrations.tables import REASON, SCORE, SCORING_RUN
 from serving.records import REASON_COLUMNS, SCORE_COLUMNS, ScoringRun
 from serving.store import Store
@@ -28,6 +31,7 @@ from serving.store import Store
 FIRST_DAY = date(2026, 1, 1)
 CUSTOMERS = 9
 WORDS = ("red", "eligible", "enough", "A", "percent")  # level, cohort, history, completeness, shown
+REPEATED_EVERY = 10
 MORE = ("early", "cooling", "model:red", 0.5)
 serving.publication.BATCH_ROWS = 4  # three transactions of scores, two of reasons
 
@@ -62,6 +66,34 @@ def publish(store: Store, as_of: date, attempt: int) -> None:
         store.publish(run, scores_of(0.25), reasons_of(0.25), clock=clock, supersede=True)
 
 
+def publish_with_warnings(store: Store, as_of: date, attempt: int, data: str = "new") -> None:
+    """Publish a day that closes the open warning and opens another: of c1 if it is the old result, c0 if the new."""
+    number, customer = (0.25, "c0") if data == "new" else (0.75, "c1")
+
+    def decide(state: LoopState) -> Decision:
+        opened = {
+            "opened_on": as_of, "opened_level": "red", "level": "red", "highest_level": "red", "step": "raised",
+            "step_since": state.at, "arm": "shown", "propensity": 1.0,
+        }  # fmt: skip
+        closed = {"closed_on": as_of, "close_reason": "below"}
+        events = [
+            Event("episode_closed", SYSTEM, state.at, {**closed, "version": int(row.version) + 1}, *about(row))
+            for row in state.episodes[state.episodes["closed_on"].isna()].itertuples()
+        ]
+        new = Event("episode_opened", SYSTEM, state.at, opened, customer, f"{customer}-{as_of}")
+        return Decision([*events, new], [Notice("kim", "digest", as_of, {"new": customer})])
+
+    def about(row: Any) -> tuple[str, str]:
+        return row.customer_id, row.episode_id
+
+    frames = DayFrames(signals=pd.DataFrame([("c0", "late", "red", {})], columns=list(SIGNAL_COLUMNS)))
+    with store:
+        store.publish(
+            run_of(f"{as_of}-{attempt}", as_of, data), scores_of(number), reasons_of(number),
+            day=frames, loop=Loop(decide), clock=clock, supersede=True,
+        )  # fmt: skip
+
+
 def publish_naively(store: Store, as_of: date, attempt: int) -> None:
     """Publish as one would without thinking: the ledger first, then the rows, a commit for each batch."""
     engine = store._engine.execution_options(writing=True)
@@ -84,10 +116,15 @@ def seen(store: Store, as_of: date) -> str:
     """What a reader sees of a day: nothing, all of the old result, all of the new, or something torn."""
     with store:
         scores, reasons = store.scores(as_of), store.reasons(as_of)
+        published, warned = store.published(as_of), store.episodes(is_open=True).rows["episode_id"].tolist()
+        told = [payload["new"] for payload in store.notices(as_of=as_of)["payload"]]
+        whole_ledger = store.verified().whole
     if scores.empty and reasons.empty:
         return "nothing"
-    for name, number in (("old", 0.75), ("new", 0.25)):
-        whole = len(scores) == CUSTOMERS and len(reasons) == CUSTOMERS - 2
+    for name, number, customer in (("old", 0.75, "c1"), ("new", 0.25, "c0")):
+        whole = len(scores) == CUSTOMERS and len(reasons) == CUSTOMERS - 2 and whole_ledger
+        if published is not None and published.stepped:
+            whole &= (warned, told) == ([f"{customer}-{as_of}"], [customer])
         if whole and set(scores["churn_probability"]) | set(reasons["contribution_points"]) == {number}:
             return name
     return "torn"
@@ -135,18 +172,22 @@ def killed_at(point: int, work: Callable[[], None]) -> bool:
 
 
 def kill(url: str, how: str) -> None:
-    published = publish_naively if how == "naive" else publish
+    published = {"naive": publish_naively, "supersede": publish_with_warnings}.get(how, publish)
     store = Store.open(url)
     store.close()  # no connection may be open when a child is forked; the store opens others when it needs them
+    as_of, there = FIRST_DAY, ""
     for point in range(200):
-        as_of = FIRST_DAY + timedelta(days=point)
-        if how == "supersede":
-            with store:
-                store.publish(run_of(f"{as_of}-old", as_of, "old"), scores_of(0.75), reasons_of(0.75), clock=clock)
+        if how == "supersede" and there != "old":
+            publish_with_warnings(store, as_of, 0, "old")
         died = killed_at(point, lambda as_of=as_of: published(store, as_of, 1))
         after_kill = seen(store, as_of)
-        published(store, as_of, 2)
-        line = {"died": died, "seen": after_kill, "then": seen(store, as_of), "left": left_over(store)}
+        line = {"died": died, "seen": after_kill}
+        # What is there is there still: a day of warnings is finished now and then, the others at once.
+        if how != "supersede" or after_kill != "old" or point % REPEATED_EVERY == 0:
+            published(store, as_of, 2)
+            line |= {"then": seen(store, as_of), "left": left_over(store)}
+            as_of += timedelta(days=1)
+        there = after_kill if "then" not in line else ""
         print(json.dumps(line))
         if not died:
             return

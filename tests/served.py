@@ -123,7 +123,7 @@ class Served:
         self.client = TestClient(self.app, base_url="http://localhost", raise_server_exceptions=True)
 
     def get(self, who: str, path: str, **parameters: Any) -> Any:
-        return self.client.get(f"{PREFIX}{path}", headers=self.headers(who), params=parameters)
+        return self.client.get(f"{PREFIX}{path}", headers=self.headers(who), params=parameters or None)
 
     def post(self, who: str, path: str, body: Any = None, key: str | None = None) -> Any:
         headers = {**self.headers(who), "Idempotency-Key": key or str(uuid4())}

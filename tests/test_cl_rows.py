@@ -188,6 +188,9 @@ def test_cl_05_a_loss_asks_for_a_review_once_and_is_listed_until_it_is_done(stor
     assert rows(store, "task")[0]["state"] == "done"
     assert len(unreviewed(frame(store, "task"), DAY + days(90), 30)) == 0
     assert len(run(store, [lost], DAY + days(31))) == 0
+    assert len(run(store, [{**lost, "order_cycle_days": 31.0}], DAY + days(30))) == 0
+    again = {**lost, "last_order_on": DAY + days(40)}
+    assert len(run(store, [again], DAY + days(101))) == 1
     wanted = {"slow_service", "price", "slow_response", "competitor"}
     assert wanted <= set(CAUSES)
 

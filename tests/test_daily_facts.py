@@ -13,6 +13,7 @@ from features.building import build
 from features.contact_records import contact_records
 from features.cutoffs import lay_out_time
 from features.daily_facts import COLUMNS, daily_facts
+from features.decision_chain import decision_chain
 from features.mapping import load_layout
 from features.quarantine import ingest
 from features.sources import open_source
@@ -268,3 +269,16 @@ def test_lv_07_a_file_of_the_last_order_and_its_pattern_is_enough_for_facts_and_
         features = build(con, [JULY_15], events.columns, only=only).set_index("customer_id")
     assert features["days_since_last_order"].tolist() == [91.0, 90.0, 5.0]
     assert features["order_cycle_days"].tolist() == [7.0, 30.0, 7.0]
+
+
+@pytest.mark.parametrize("change", [as_it_was, scrambled])
+def test_what_comes_later_changes_nothing_of_a_decision_chain(change):
+    as_of = date(2025, 1, 7)
+    spoken = simulated()["interactions"]
+    customer = spoken[spoken["occurred_at"] < pd.Timestamp(as_of)]["customer_id"].value_counts().index[0]
+    then, later = (
+        decision_chain(InMemory(world), customer, as_of) for world in (simulated(), change(simulated(), as_of))
+    )
+    for part in ("people", "matrix", "board", "service"):
+        assert len(getattr(then, part))
+        pd.testing.assert_frame_equal(getattr(then, part), getattr(later, part), check_exact=True)

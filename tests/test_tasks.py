@@ -1,14 +1,16 @@
 """Which tasks are due: one per customer and cause, none twice, none too early, and none for whom it is left alone."""
 
-import tomllib
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from pydantic import ValidationError
 from working_days import (
+    CHANGES,
     DAY,
+    EPISODES,
     NINE,
     TERMS,
     as_kept,
@@ -23,27 +25,16 @@ from working_days import (
 
 from features.errors import StoreError
 from models.warning_rule_list import WARNING_RULES
-from pipelines.loop_sections import DEFAULTS, Contacts, Holdout, Organisation, Outcomes, Records, Tasks, task_terms
+from pipelines.loop_sections import Contacts, Holdout, Organisation, Outcomes, Tasks, task_terms
 from serving.effects import LEAST
 from serving.organisation import OrgChart
 from serving.outcomes import RestartTerms
 from serving.task_kinds import CASE_RULES, CHECKLIST, KINDS, TEAMS, body_of, checklist_of, kind_of, title_of
-from serving.tasks import COLUMNS, Terms, events_of
+from serving.tasks import COLUMNS, Terms, due_tasks, ended_tasks, events_of
 from serving.workload import awake, case_state, within_capacity
 
-SECTIONS = {
-    "contacts": Contacts, "tasks": Tasks, "organisation": Organisation, "outcomes": Outcomes, "holdout": Holdout,
-    "records": Records,
-}  # fmt: skip
 
-
-def test_the_settings_of_the_loop_stand_in_their_file_as_in_the_code_and_make_the_terms():
-    written = tomllib.loads(DEFAULTS)
-    assert {name: section.model_validate(written[name]) for name, section in SECTIONS.items()} == {
-        name: section() for name, section in SECTIONS.items()
-    }
-    assert set(written) == set(SECTIONS)
-    assert [set(written[name]) == set(section.model_fields) for name, section in SECTIONS.items()] == [True] * 6
+def test_the_settings_of_the_loop_make_the_terms():
     assert task_terms(Contacts(), Tasks(), Organisation()) == Terms()
     assert Outcomes().restart_terms() == RestartTerms()
     assert Outcomes().least_cases == LEAST
@@ -202,3 +193,33 @@ def test_what_sets_off_nothing_gives_an_empty_table_with_all_columns():
     made = due([customer(rank=None, days_since_last_contact=float("nan"))])
     assert (len(made), list(made.columns)) == (0, list(COLUMNS))
     assert len(ended(tasks=table(("task_id", "state", "kind", "customer_id")))) == 0
+
+
+def test_tables_with_days_and_gaps_in_the_dtypes_of_pandas_say_the_same():
+    made = due([customer(rank="A", days_since_last_contact=21.0)], [fired("order_late")], [warning("orange")])
+    closed = as_kept(made, state="done", closed_at=NINE)
+    read = closed.astype({"created_on": "datetime64[s]", "case_id": "str", "snoozed_until": "datetime64[s]"})
+    read["closed_at"] = pd.to_datetime(read["closed_at"], utc=True)
+    seen = [
+        table(EPISODES, warning("orange")).astype({"opened_on": "datetime64[s]", "closed_on": "datetime64[s]"}),
+        table(("customer_id", "last_contact_on"), {"customer_id": "bob"}).astype({"last_contact_on": "datetime64[s]"}),
+    ]
+    today = pd.DataFrame([customer(rank="A", days_since_last_contact=21.0)]).astype({"last_order_on": "datetime64[s]"})
+    signals = table(("customer_id", "rule", "evidence"), fired("order_late"))
+    for later, n in ((6, 0), (27, 1), (28, 2), (90, 6)):
+        found = due_tasks(today, signals, *seen, table(CHANGES), read, TERMS, DAY + days(later))
+        assert len(found) == n
+    opened = read.assign(state="open")
+    assert len(due_tasks(today, signals, *seen, table(CHANGES), opened, TERMS, DAY)) == 0
+    gone = ended_tasks(today, signals, *seen, opened, TERMS, DAY)
+    assert len(gone) == 0
+
+
+def test_the_page_tells_every_kind_with_its_days():
+    page = (Path(__file__).parents[1] / "docs" / "loop.md").read_text(encoding="utf-8")
+    for code, kind in KINDS.items():
+        [line] = [line for line in page.splitlines() if line.startswith(f"| `{code}` |")]
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        ends = kind.ends_with or "-"
+        assert [cells[1], *cells[3:]] == [kind.row, kind.team, str(kind.due_days), str(kind.cooldown_days), ends]
+        assert all(f"`{rule}`" in cells[2] for rule in kind.rules)
