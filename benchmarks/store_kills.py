@@ -39,7 +39,7 @@ TESTS = Path(__file__).parents[1] / "tests"
 #: Share of kills that come after a random time; the others come at a random statement or commit.
 BY_TIME = 0.4
 #: A kill meets one of so many moves ahead.
-AHEAD = 4
+AHEAD = 6
 RACERS = 3
 
 State = dict[str, str]
@@ -273,7 +273,7 @@ def _one_kill(
     # A publication has hundreds of points, a person's move a few: each of the next moves is as likely as the others.
     span = min(dice.randint(1, AHEAD), len(moves) - place)
     if by_time:
-        died = killed(work, None, dice.uniform(0, sum(truth.seconds[place : place + span])))
+        died = killed(work, None, dice.uniform(0, 1.5 * sum(truth.seconds[place : place + span])))
     else:
         before = sum(truth.points[place : place + span - 1])
         died = killed(work, before + dice.randrange(truth.points[place + span - 1] + 1), None)
