@@ -14,28 +14,24 @@ import argparse
 import json
 import os
 import random
-import shutil
-import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from benchmarks.store_life import Life, Move, day, fingerprints
+from benchmarks.store_life import Life, Move, fingerprints
+from benchmarks.store_naive import run_naive
+from benchmarks.store_victims import Databases, databases, killed, wait_for_the_dead
 from serving.ledger import verify
-from serving.migrations.connection import engine_of, target_of
 from serving.migrations.loop_tables import EPISODE, OUTBOX, TASK
 from serving.projection import rebuild
 from serving.store import Store
 
 RESULTS = Path(__file__).parent / "results"
-TESTS = Path(__file__).parents[1] / "tests"
 #: Share of kills that come after a random time; the others come at a random statement or commit.
 BY_TIME = 0.4
 #: A kill meets one of so many moves ahead.
@@ -80,68 +76,6 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Databases:
-    """Databases with the schema and nothing in it, one after another."""
-
-    template: str
-    create: Callable[[str], None]
-    remove: Callable[[str], None]
-
-    @contextmanager
-    def new(self, name: str) -> Iterator[Store]:
-        """An empty store, gone afterwards. It holds no connection between its uses, so that processes may fork."""
-        self.create(name)
-        store = Store.open(self.template.format(name), wait_seconds=60)
-        store.close()
-        try:
-            yield store
-        finally:
-            store.close()
-            self.remove(name)
-
-
-@contextmanager
-def databases(of: str) -> Iterator[Databases]:
-    """On SQLite, on a PostgreSQL of its own, or on a server whose URL has ``{}`` for the database."""
-    with ExitStack() as held:
-        if of == "sqlite":
-            folder = held.enter_context(tempfile.TemporaryDirectory(prefix="kizashi-kills-"))
-            template = f"sqlite:///{folder}/{{}}.db"
-            Store.open(template.format("empty")).close()
-
-            def copy(name: str) -> None:
-                shutil.copy(Path(folder) / "empty.db", Path(folder) / f"{name}.db")
-
-            def unlink(name: str) -> None:
-                for path in Path(folder).glob(f"{name}.db*"):
-                    path.unlink()
-
-            yield Databases(template, copy, unlink)
-            return
-        if of == "postgresql":
-            sys.path.insert(0, str(TESTS))
-            from databases import embedded_postgres
-
-            of = held.enter_context(embedded_postgres())
-        server = sa.create_engine(target_of(of.format("postgres")), isolation_level="AUTOCOMMIT")
-        held.callback(server.dispose)
-
-        def run(statement: str) -> None:
-            with server.connect() as connection:
-                connection.exec_driver_sql(statement)
-            server.dispose()  # nothing may be open when a process forks
-
-        run("CREATE DATABASE kills_empty")
-        held.callback(run, "DROP DATABASE kills_empty WITH (FORCE)")
-        Store.open(of.format("kills_empty")).close()
-        yield Databases(
-            of,
-            lambda name: run(f"CREATE DATABASE {name} TEMPLATE kills_empty"),
-            lambda name: run(f"DROP DATABASE {name} WITH (FORCE)"),
-        )
-
-
-@dataclass(frozen=True)
 class Truth:
     """A life that nobody interrupted: the state before and after each move, its statements and seconds, its keys."""
 
@@ -177,7 +111,7 @@ def state_of(store: Store) -> State:
     """The state of the database once nobody else is connected."""
     with store:
         with store.reading() as connection:
-            _wait_for_the_dead(connection)
+            wait_for_the_dead(connection)
         with store.reading() as connection:
             return fingerprints(connection)
 
@@ -191,50 +125,6 @@ def keys_of(store: Store) -> dict[str, list[Any]]:
     }
     with store, store.reading() as connection:
         return {name: [tuple(row) for row in connection.execute(select)] for name, select in chosen.items()}
-
-
-def _wait_for_the_dead(connection: sa.Connection) -> None:
-    """Wait until a PostgreSQL server has noticed that its clients are gone: what they sent last may still be done."""
-    if connection.dialect.name != "postgresql":
-        return
-    others = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> :pid")
-    own = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
-    give_up = time.monotonic() + 60
-    while connection.execute(others, {"pid": own}).scalar_one():
-        connection.execute(sa.text("SELECT pg_stat_clear_snapshot()"))
-        if time.monotonic() > give_up:
-            raise RuntimeError("a session of a killed process does not end")
-        time.sleep(0.002)
-
-
-def killed(work: Callable[[], None], point: int | None, seconds: float | None) -> bool:
-    """Do the work in a child that dies at a statement or commit, or after a time; return whether it died."""
-    child = os.fork()
-    if child == 0:
-        passed = 0
-
-        def pass_by(*_: object) -> None:
-            nonlocal passed
-            if passed == point:
-                os.kill(os.getpid(), signal.SIGKILL)
-            passed += 1
-
-        status = 1
-        try:
-            if point is not None:
-                sa.event.listen(sa.Engine, "before_cursor_execute", pass_by)
-                sa.event.listen(sa.Engine, "commit", pass_by)
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    if seconds is not None:
-        time.sleep(seconds)
-        os.kill(child, signal.SIGKILL)
-    status = os.waitpid(child, 0)[1]
-    if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status) != 0:
-        raise RuntimeError("the child failed by itself")
-    return os.WIFSIGNALED(status)
 
 
 def run_lives(stores: Databases, life: Life, kills: int, account: Account, seed: int) -> None:
@@ -334,62 +224,6 @@ def race(stores: Databases, life: Life, account: Account) -> None:
             account.race_faults += bool(failed) or state_of(store) != state
 
 
-NAIVE_TABLES = ("naive_score", "naive_warning", "naive_task")
-_BATCH = 20
-
-
-def run_naive(stores: Databases, life: Life, kills: int, account: Account, seed: int) -> None:
-    """Kill a careless publisher: a commit for each batch, no unique keys, no staging."""
-    dice = random.Random(seed)
-    with stores.new("naive") as store:
-        engine = engine_of(store._engine.url).execution_options(writing=True)
-        with engine.begin() as connection:
-            for table in (*NAIVE_TABLES, "naive_day"):
-                connection.exec_driver_sql(f"CREATE TABLE {table} (as_of TEXT, customer_id TEXT)")
-        engine.dispose()
-        number = 0
-        while account.naive_kills < kills:
-            points = 2 * (len(NAIVE_TABLES) * life.customers // _BATCH + 1)
-            died = killed(lambda: _careless(engine, life, number), dice.randrange(points + 2), None)  # noqa: B023
-            account.naive_kills += died
-            account.naive_half_published += _half(engine, number)
-            if not died or _done(engine, number):
-                number += 1
-        with engine.begin() as connection:
-            for table in NAIVE_TABLES[1:]:
-                counted = f"SELECT count(*) - count(DISTINCT as_of || customer_id) FROM {table}"
-                account.naive_doubled += connection.exec_driver_sql(counted).scalar_one()
-        engine.dispose()
-
-
-def _careless(engine: sa.Engine, life: Life, number: int) -> None:
-    names = [f"c{one:04}" for one in range(life.customers)]
-    for table in NAIVE_TABLES:
-        for start in range(0, len(names), _BATCH):
-            with engine.begin() as connection:
-                rows = ", ".join(f"('{day(number)}', '{name}')" for name in names[start : start + _BATCH])
-                connection.exec_driver_sql(f"INSERT INTO {table} VALUES {rows}")
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"INSERT INTO naive_day VALUES ('{day(number)}', '')")
-
-
-def _done(engine: sa.Engine, number: int) -> bool:
-    return _rows(engine, "naive_day", number) > 0
-
-
-def _half(engine: sa.Engine, number: int) -> bool:
-    return _rows(engine, "naive_score", number) > 0 and not _done(engine, number)
-
-
-def _rows(engine: sa.Engine, table: str, number: int) -> int:
-    with engine.begin() as connection:
-        _wait_for_the_dead(connection)
-        counted = f"SELECT count(*) FROM {table} WHERE as_of = '{day(number)}'"
-        found = int(connection.exec_driver_sql(counted).scalar_one())
-    engine.dispose()
-    return found
-
-
 def measure(of: str, kills: int, naive_kills: int, life: Life, seed: int = 7) -> Account:
     """Everything on one engine."""
     account = Account("sqlite" if of.startswith("sqlite") else "postgresql")
@@ -398,32 +232,37 @@ def measure(of: str, kills: int, naive_kills: int, life: Life, seed: int = 7) ->
         run_lives(stores, life, kills, account, seed)
         account.seconds = time.perf_counter() - began
         race(stores, life, account)
-        run_naive(stores, life, naive_kills, account, seed)
+        careless = run_naive(stores, life, naive_kills, seed)
+    account.naive_kills, account.naive_half_published = careless.kills, careless.half_published
+    account.naive_doubled = careless.doubled
     return account
+
+
+#: Figures of the page and what they are.
+FIGURES = {
+    "kills": "children killed with SIGKILL",
+    "at_statement": "... at a statement or commit chosen at random",
+    "after_time": "... after a random time",
+    "lives": "whole lives lived through",
+    "moves": "moves (publications, acts of people, notices sent)",
+    "warnings": "warnings at the ends of the lives",
+    "tasks": "tasks at the ends of the lives",
+    "notices": "notices at the ends of the lives",
+    "neither_before_nor_after": "**states that were neither before nor after a move**",
+    "lost": "**warnings, tasks and notices lost**",
+    "doubled": "**warnings, tasks and notices doubled**",
+    "broken_ledgers": "**ledgers that do not verify**",
+    "rebuilt_otherwise": "**tables that are not what the ledger makes**",
+    "races": f"days published by {RACERS} processes at once",
+    "race_faults": "**... that were not as if one had**",
+    "naive_kills": "control: kills of a careless publisher",
+    "naive_half_published": "control: half-published days seen",
+    "naive_doubled": "control: warnings and tasks doubled",
+}
 
 
 def page(accounts: Sequence[Account], life: Life) -> str:
     """The figures as a page."""
-    names = {
-        "kills": "children killed with SIGKILL",
-        "at_statement": "... at a statement or commit chosen at random",
-        "after_time": "... after a random time",
-        "lives": "whole lives lived through",
-        "moves": "moves (publications, acts of people, notices sent)",
-        "warnings": "warnings at the ends of the lives",
-        "tasks": "tasks at the ends of the lives",
-        "notices": "notices at the ends of the lives",
-        "neither_before_nor_after": "**states that were neither before nor after a move**",
-        "lost": "**warnings, tasks and notices lost**",
-        "doubled": "**warnings, tasks and notices doubled**",
-        "broken_ledgers": "**ledgers that do not verify**",
-        "rebuilt_otherwise": "**tables that are not what the ledger makes**",
-        "races": f"days published by {RACERS} processes at once",
-        "race_faults": "**... that were not as if one had**",
-        "naive_kills": "control: kills of a careless publisher",
-        "naive_half_published": "control: half-published days seen",
-        "naive_doubled": "control: warnings and tasks doubled",
-    }
     rows = [asdict(account) for account in accounts]
     lines = [
         "# Killed while writing",
@@ -434,7 +273,7 @@ def page(accounts: Sequence[Account], life: Life) -> str:
         "",
         "| | " + " | ".join(account.database for account in accounts) + " |",
         "|---|" + "---:|" * len(accounts),
-        *(f"| {said} | " + " | ".join(f"{row[name]:,}" for row in rows) + " |" for name, said in names.items()),
+        *(f"| {said} | " + " | ".join(f"{row[name]:,}" for row in rows) + " |" for name, said in FIGURES.items()),
         "| milliseconds per kill, the comparison included | "
         + " | ".join(f"{1000 * account.seconds / max(account.kills, 1):.0f}" for account in accounts)
         + " |",

@@ -376,7 +376,7 @@ def _within_the_week(
         monday = pd.Timestamp(as_of - timedelta(days=as_of.weekday()))
         this_week = episodes[pd.to_datetime(episodes["opened_on"]) >= monday]
         used = this_week["owner"].fillna("").value_counts().add(owner[free].value_counts(), fill_value=0)
-        room = terms.new_per_week - owner.map(used).fillna(0)
+        room = terms.new_per_week - owner.map(used).astype("float64").fillna(0)
         nth = (~free).groupby(owner).cumsum()
         fits = free | (nth <= room)
     kept = rows[~fits].assign(reason="capacity")

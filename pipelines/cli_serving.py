@@ -48,7 +48,7 @@ def serve(
 def export(
     name: Annotated[str, typer.Argument(metavar="LIST", help="The list, such as red; an unknown one names all.")],
     out: Annotated[Path, typer.Option("--out", help="File to write.")],
-    kind: Annotated[str, typer.Option("--format", help="csv, or xlsx for up to 50,000 rows.")] = "csv",
+    kind: Annotated[str, typer.Option("--format", help="Either csv, or xlsx for up to 50,000 rows.")] = "csv",
     owner: Annotated[str | None, typer.Option("--owner", help="Customers of this owner alone.")] = None,
     config: Config = None,
     results: Annotated[Path, typer.Option("--results", help="Folder that `kizashi score` wrote into.")] = DEFAULT_OUT,
@@ -68,7 +68,7 @@ def export(
 @token.command(epilog="Example: kizashi token create Ann --role rep --owner Ann --days 90")
 def create(
     name: Annotated[str, typer.Argument(help="Who will act with it: what the record of every change says.")],
-    role: Annotated[str, typer.Option("--role", help="viewer, rep, manager or admin.")],
+    role: Annotated[str, typer.Option("--role", help="One of viewer, rep, manager, admin.")],
     owner: Annotated[
         str | None, typer.Option("--owner", help="For a rep: whose customers they see, as the data name it.")
     ] = None,

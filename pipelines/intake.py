@@ -121,6 +121,8 @@ class Intake:
             boosting=BoostingOptions(**settings.lightgbm.model_dump()),
             window=self.window(),
             promises=promises,
+            capacity=settings.capacity.by_level(),
+            early_promise=settings.early.promise(),
             invoice_latency_days=settings.labels.invoice_latency_days,
             max_slices=settings.training.max_slices,
             max_rows=settings.training.max_rows,

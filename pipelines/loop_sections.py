@@ -56,7 +56,7 @@ class Tasks(Section):
     cooldown_days: Cooldowns = Field(default_factory=dict)
     old_customer_orders: Count = 3
     old_customer_days: Count = 180
-    loss_told_within_days: Count = 31
+    told_within_days: Count = 31
     temperature_alarms: Temperatures = ("cool",)
 
     @model_validator(mode="after")
@@ -130,7 +130,7 @@ def task_terms(
         edit_is_no_change=contacts.edit_is_no_change,
         old_orders=tasks.old_customer_orders,
         old_days=tasks.old_customer_days,
-        loss_told_within_days=tasks.loss_told_within_days,
+        told_within_days=tasks.told_within_days,
         temperature_alarms=tasks.temperature_alarms,
         cooldown_days=tasks.cooldown_days,
         org=organisation.chart(),

@@ -23,6 +23,8 @@ from models.tracking import Tracking
 from pipelines.intake import Intake, run_id
 from pipelines.scoring import Peers, ScoreBucket
 from pipelines.settings import database_url, tracking_folder
+from pipelines.working_day import WorkingDay, working_day
+from serving.decision import Decided
 from serving.records import REASON_COLUMNS, SCORE_COLUMNS, Published, ScoringRun
 from serving.store import Store
 
@@ -46,7 +48,9 @@ class Day:
     Attributes
     ----------
     scores, reasons
-        As they leave the system, see :mod:`serving.records`; scores have the ``queue`` of the eligible, too.
+        As they leave the system, see :mod:`serving.records`; scores have what their levels are made of, too.
+    working
+        Health, rules, lists' facts, and what warnings and tasks are decided by.
     funnel
         The cohort's funnel.
     digest
@@ -55,17 +59,19 @@ class Day:
 
     scores: pd.DataFrame
     reasons: pd.DataFrame
+    working: WorkingDay
     funnel: pd.DataFrame
     digest: str
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A published date."""
+    """A published date; `decided` is what it made of warnings and tasks, None where it moved none."""
 
     day: Day
     champion: Champion
     published: Published
+    decided: Decided | None
 
 
 def champion_of(out: Path) -> Champion:
@@ -94,30 +100,37 @@ def score(intake: Intake, *, supersede: bool = False, progress: Progress = silen
             ForesightWarning,
             stacklevel=2,
         )
-    day = score_day(intake, champion, progress=progress)
-    run = ScoringRun(
-        run_id("score"),
-        intake.as_of,
-        champion.version,
-        fingerprint(day, intake.settings.reasons.count, intake.settings.project.currency),
-        datetime.now(UTC),
-    )
-    progress("publishing", 0.9)
     with Store.open(database_url(intake.settings, intake.request.out)) as store:
+        day = score_day(intake, champion, since=store.day_before(intake.as_of), progress=progress)
+        run = ScoringRun(
+            run_id("score"),
+            intake.as_of,
+            champion.version,
+            fingerprint(day, intake.settings.reasons.count, intake.settings.project.currency),
+            datetime.now(UTC),
+        )
+        progress("publishing", 0.9)
+        loop, decided = day.working.loop()
         published = store.publish(
             run,
             day.scores[list(SCORE_COLUMNS)],
             day.reasons[list(REASON_COLUMNS)],
+            day=day.working.frames,
+            loop=loop,
             clock=lambda: datetime.now(UTC),
             supersede=supersede,
         )
-    return Scored(day, champion, published)
+    moved = not (published.unchanged or published.late) and bool(decided)
+    return Scored(day, champion, published, decided[0] if moved else None)
 
 
-def score_day(intake: Intake, champion: Champion, *, progress: Progress = silent) -> Day:
-    """Scores and reasons of a date, not stored anywhere; bucket by bucket, so that memory holds one at a time."""
+def score_day(intake: Intake, champion: Champion, *, since: date | None = None, progress: Progress = silent) -> Day:
+    """Everything about a date, not stored anywhere; scored bucket by bucket, so that memory holds one at a time.
+
+    `since` is the date that was published before: changes since then set off tasks.
+    """
     with snapshots_of(intake, champion.model, progress=progress) as parts:
-        return score_parts(intake, champion.model, parts, progress=progress)
+        return score_parts(intake, champion.model, parts, since=since, progress=progress)
 
 
 @contextmanager
@@ -137,8 +150,10 @@ def snapshots_of(intake: Intake, model: ChurnModel, *, progress: Progress = sile
         )
 
 
-def score_parts(intake: Intake, model: ChurnModel, parts: SnapshotParts, *, progress: Progress = silent) -> Day:
-    """Score every bucket, then give the levels their room among all customers."""
+def score_parts(
+    intake: Intake, model: ChurnModel, parts: SnapshotParts, *, since: date | None = None, progress: Progress = silent
+) -> Day:
+    """Score every bucket, then give the levels their room among all customers, and add what rules and health say."""
     progress("probabilities and reasons", 0.3)
     settings = intake.settings
     work = ScoreBucket(
@@ -161,7 +176,8 @@ def score_parts(intake: Intake, model: ChurnModel, parts: SnapshotParts, *, prog
     told = pd.concat([one.reasons for one in found], ignore_index=True)
     told = told.sort_values(["customer_id", "position"], ignore_index=True)
     narrowed = funnels_together(one.funnel for one in found)
-    return Day(scores, told, narrowed, f"{sum(one.digest for one in found) % 2**64:016x}")
+    working = working_day(intake, model, parts, scores, told, since, progress=progress)
+    return Day(working.scores, told, working, narrowed, f"{sum(one.digest for one in found) % 2**64:016x}")
 
 
 class MissingFeatures(UserWarning):
@@ -182,7 +198,7 @@ def _warn_of_missing(known: pd.Series) -> None:
 
 def fingerprint(day: Day, reasons: int, currency: str) -> str:
     """Hex digest of what a date's results depend on besides the model: what was known, of whom, how it is told."""
-    digest = hashlib.sha256(f"{reasons} {currency} {day.digest}".encode())
+    digest = hashlib.sha256(f"{reasons} {currency} {day.digest} {day.working.digest}".encode())
     known = day.scores[["customer_id", "history"]]
     digest.update(pd.util.hash_pandas_object(known, index=False).to_numpy().tobytes())
     return digest.hexdigest()

@@ -35,7 +35,8 @@ class BucketScores:
     Attributes
     ----------
     scores
-        Columns of :mod:`serving.records` and ``queue``; levels are still ``none``.
+        Columns of :mod:`serving.records` and ``early_margin``, the log-odds of a loss to come; levels are still
+        ``none``.
     reasons
         As they leave the system, with their sentences.
     funnel
@@ -102,7 +103,9 @@ class ScoreBucket:
         split = why.contributions(model, here)
         told = why.reasons(model, here, count=self.count, peers=self.peers.medians, split=split)
         scored = scored.assign(churn_window_days=here["churn_window_days"])
-        inside = _rows(here, scored.assign(base_margin=split.base, level="none", queue=queue_of(here)))
+        ahead = np.full(len(here), np.nan) if model.early is None else model.early.margins(here)
+        scored = scored.assign(base_margin=split.base, level="none", queue=queue_of(here), early_margin=ahead)
+        inside = _rows(here, scored)
         outside, told_outside = _outside_cohort(model, snapshots)
         known = pd.concat([inside, outside], ignore_index=True)
         grades = completeness.completeness(snapshots, events.columns, self.peers.stale)["grade"]
@@ -134,7 +137,9 @@ def digest_of(frame: pd.DataFrame) -> int:
 def with_columns(snapshots: pd.DataFrame, model: ChurnModel) -> pd.DataFrame:
     """The snapshots with a column for every feature that the model reads: unknown where its source is not there."""
     others = () if model.others is None else model.others.reads
-    read = [REGISTRY[name] for name in dict.fromkeys((*model.boosting.columns, *model.logistic.columns, *others))]
+    ahead = () if model.early is None else model.early.columns
+    names = dict.fromkeys((*model.boosting.columns, *model.logistic.columns, *others, *ahead))
+    read = [REGISTRY[name] for name in names]
     wanted = dict.fromkeys([*(one.name for one in read), *(one.usual for one in read if one.usual)])
     absent = [name for name in wanted if name not in snapshots]
     return pd.concat([snapshots, pd.DataFrame(np.nan, index=snapshots.index, columns=absent)], axis=1)

@@ -14,21 +14,25 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+import uvicorn
 
 from features.briefs import AccountBrief, account_brief
 from features.buckets import Events, read_events
 from features.contact_records import contact_records
 from features.decision_chain import DecisionChain, decision_chain
-from features.errors import SettingsError
+from features.errors import SettingsError, SourceError
+from pipelines import console
 from pipelines.files import with_folder
 from pipelines.intake import install_features
+from pipelines.rule_sections import company_rules
 from pipelines.settings import Settings, database_url
 from serving.access import Caller
+from serving.api import make_app
 from serving.api_data import NAMES, listed
 from serving.api_visit import Service, Visit
 from serving.exports import Sheet, written
 from serving.ledger import Event, append
-from serving.list_rows import Choice
+from serving.list_rows import Choice, Terms
 from serving.store import Store
 
 T = TypeVar("T")
@@ -37,8 +41,6 @@ T = TypeVar("T")
 REMEMBERED = 64
 #: Days of contacts that the lists of contacts tell of.
 CONTACT_DAYS = 365
-#: Connections at a time.
-CONNECTIONS = 200
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,13 @@ class AccountFiles:
     def present(self) -> Mapping[str, tuple[str, ...]]:
         """For each table that the source has, the columns that it fills."""
         return read_events(self.folder).columns
+
+    def further(self) -> tuple[str, ...]:
+        """Columns of the customers' file beyond the contract, which the company's own rules may read."""
+        try:
+            return read_events(self.folder).further
+        except SourceError:  # scored elsewhere: what is published can be served without them
+            return ()
 
     def contacts(self, as_of: date) -> pd.DataFrame:
         """The contacts of the year before a date."""
@@ -113,24 +122,32 @@ def service_at(settings: Settings, out: Path, clock: Callable[[], datetime] = no
     install_features(settings)
     accounts = AccountFiles(out / "events", dict(settings.features.options))
     with Store.open(database_url(settings, out), create=False) as store:
-        yield Service.of(store, clock, ZoneInfo(settings.project.timezone), accounts)
+        rules, options = company_rules(settings.rules, accounts.further())
+        terms = Terms(rules=rules, options=options)
+        yield Service.of(store, clock, ZoneInfo(settings.project.timezone), accounts, terms=terms)
 
 
 def run(settings: Settings, out: Path, *, host: str, port: int, names: tuple[str, ...] = ()) -> None:
-    """Serve until somebody stops it.
+    """Serve until somebody stops it; see :func:`serving`."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    with serving(settings, out, host=host, port=port, names=names) as (server, bound):
+        server.run(sockets=[bound])
+
+
+@contextmanager
+def serving(
+    settings: Settings, out: Path, *, host: str, port: int, names: tuple[str, ...] = ()
+) -> Iterator[tuple[uvicorn.Server, socket.socket]]:
+    """Give a server that is ready to run on a socket, having said where it listens.
 
     Raises
     ------
     SettingsError
         If the address is not this machine's, or the port is taken.
+    StoreError
+        If nothing was scored there yet.
     """
-    import uvicorn
-
-    from pipelines import console
-    from serving.api import make_app
-
     with service_at(settings, out) as service, listening(host, port) as bound:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
         shown = f"[{host}]" if ":" in host else host
         if not is_own(host):
             console.out.print(
@@ -147,9 +164,8 @@ def run(settings: Settings, out: Path, *, host: str, port: int, names: tuple[str
             proxy_headers=False,
             lifespan="off",
             ws="none",
-            limit_concurrency=CONNECTIONS,
         )
-        uvicorn.Server(config).run(sockets=[bound])
+        yield uvicorn.Server(config), bound
 
 
 def is_own(host: str) -> bool:

@@ -6,10 +6,11 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from serving.access import ROLES
-from serving.api_data import customer_of, episode_of, page, plainly, seen
+from serving.api_data import customer_of, episode_of, one, page, plainly, seen
 from serving.api_errors import Refused, documented
 from serving.api_models import One, Page, SettingBody
 from serving.api_once import once
+from serving.api_settings import changeable
 from serving.api_visit import Id, Key, Limit, Offset, Overseer, Reader, Setter, Word
 from serving.ledger import Event, append
 from serving.loop_rows import found, frame, told
@@ -23,7 +24,15 @@ router = APIRouter(responses=documented(400, 401, 403, 404, 413, 422, 429, 500, 
 def me(visit: Reader) -> One:
     """Who the token says one is, and what one may do."""
     who = visit.caller
-    return One(name=who.name, role=who.role, owner=who.owner, may=sorted(ROLES[who.role]), today=str(visit.today))
+    return one(
+        {
+            "name": who.name,
+            "role": who.role,
+            "owner": who.owner,
+            "may": sorted(ROLES[who.role]),
+            "today": visit.today,
+        }
+    )
 
 
 @router.get("/runs", tags=["company"])
@@ -47,7 +56,7 @@ def report(visit: Overseer, name: Id) -> One:
     held = visit.service.store.reports(day.as_of)
     if name not in held:
         raise Refused(404, "no_such_report", f"There is no report of that name. There are {', '.join(held) or 'none'}.")
-    return One(as_of=str(day.as_of), name=name, content=plainly(held[name]))
+    return one({"as_of": day.as_of, "name": name, "content": held[name]})
 
 
 def _cases(visit: Overseer) -> Any:
@@ -73,7 +82,7 @@ def plays_for(visit: Reader, episode_id: Id) -> Page:
     day, _ = customer_of(visit, customer_id)
     reasons, signals = (rows[rows["customer_id"] == customer_id] for rows in (day.reasons, day.signals))
     advised = advice(contributions_of(reasons, signals), play_record(_cases(visit)))
-    rows = [{**vars(one), "name": play_name(one.play), "share": plainly(one.share)} for one in advised]
+    rows = [{**vars(play), "name": play_name(play.play), "share": plainly(play.share)} for play in advised]
     return page(rows, len(rows), 0, day)
 
 
@@ -94,17 +103,19 @@ def notices(visit: Overseer, state: Word = None, limit: Limit = 50, offset: Offs
 def settings(visit: Overseer) -> Page:
     """The settings that may be changed while the service runs; without a value the one of the file holds."""
     rows = {row["name"]: row for row in plainly(frame(visit.service.store, "setting"))}
-    names = [rows.get(name, {"name": name, "value": None, "version": 0}) for name in visit.service.changeable]
+    names = [rows.get(name, {"name": name, "value": None, "version": 0}) for name in changeable(visit.service)]
     return page(names, len(names), 0)
 
 
 @router.post("/settings/{name}", response_model=One, responses=documented(409), tags=["company"])
 def change_setting(visit: Setter, name: Id, body: SettingBody, key: Key) -> Response:
     """Change a setting; the ledger keeps who did, when, and what it was."""
-    if name not in visit.service.changeable:
-        known = ", ".join(visit.service.changeable) or "none"
-        raise Refused(404, "no_such_setting", f"There is no setting of that name that may be changed here: {known}.")
-    value = visit.service.changeable[name](body.value)
+    known = changeable(visit.service)
+    if name not in known:
+        raise Refused(
+            404, "no_such_setting", f"There is no setting of that name that may be changed here: {', '.join(known)}."
+        )
+    value = known[name](body.value)
 
     def work(connection: Any) -> dict[str, Any]:
         payload = {"name": name, "value": value, "version": body.version + 1}
@@ -118,4 +129,4 @@ def change_setting(visit: Setter, name: Id, body: SettingBody, key: Key) -> Resp
 def ledger(visit: Setter) -> One:
     """Whether the ledger is as it was written: every hash is computed again."""
     verified = visit.service.store.verified()
-    return One(events=verified.events, broken_at=verified.broken_at, whole=verified.whole)
+    return one({**vars(verified), "whole": verified.whole})

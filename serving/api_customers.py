@@ -8,9 +8,10 @@ import pandas as pd
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from features.briefs import records
 from features.errors import KizashiError, SettingsError
 from serving import loop
-from serving.api_data import choice_of, customer_of, customers, page, plainly, profile_of
+from serving.api_data import choice_of, customer_of, customers, one, page, plainly, profile_of
 from serving.api_errors import Refused, documented
 from serving.api_models import (
     DecisionBody,
@@ -22,6 +23,7 @@ from serving.api_models import (
     UpdateBody,
 )
 from serving.api_once import once
+from serving.api_settings import terms_now
 from serving.api_visit import Actor, Id, Key, Leader, Limit, Offset, Reader, Search, Sort, Visit, Where, Word, not_ahead
 from serving.ledger import Event, append
 from serving.list_rows import arranged, as_records, chosen, current
@@ -79,19 +81,19 @@ def customer_list(
 def profile(visit: Reader, customer_id: Id) -> One:
     """The fourteen items of a customer, each a value or a note why there is none."""
     brief = _told(visit, customer_id, visit.service.accounts.brief)
-    return _one({name: vars(item) for name, item in brief.profile.items()})
+    return one({name: vars(item) for name, item in brief.profile.items()})
 
 
 @router.get("/customers/{customer_id:path}/brief", tags=["customers"])
 def brief(visit: Reader, customer_id: Id) -> One:
     """Everything that one wants to know before a call: the profile, people, notes, what is open, what happened."""
-    return _one(_told(visit, customer_id, visit.service.accounts.brief).to_dict())
+    return one(_told(visit, customer_id, visit.service.accounts.brief).to_dict())
 
 
 @router.get("/customers/{customer_id:path}/chain", tags=["customers"])
 def chain(visit: Reader, customer_id: Id) -> One:
     """Who decides at a customer, how warm each one is, and where nobody is known."""
-    return _one(vars(_told(visit, customer_id, visit.service.accounts.chain)))
+    return one(vars(_told(visit, customer_id, visit.service.accounts.chain)))
 
 
 @router.get("/customers/{customer_id:path}/timeline", tags=["customers"])
@@ -100,7 +102,7 @@ def timeline(visit: Reader, customer_id: Id, limit: Limit = 50, offset: Offset =
     brief = _told(visit, customer_id, visit.service.accounts.brief)
     episodes = visit.service.store.episodes(customer_id=customer_id).rows
     rows = with_warnings(brief.timeline, episodes).iloc[::-1].reset_index(drop=True)
-    return page([{**row, "happened_at": row["happened_at"]} for row in rows.to_dict("records")], limit, offset)
+    return page([dict(row) for row in records(rows)], limit, offset)
 
 
 @router.get("/customers/{customer_id:path}/health", tags=["customers"])
@@ -124,20 +126,20 @@ def history(visit: Reader, customer_id: Id, limit: Limit = 50, offset: Offset = 
     """Every event of the ledger about a customer, the newest first: who did what, when."""
     customer_of(visit, customer_id)
     events = visit.service.store.history(customer_id)[::-1]
-    return page([{"number": one.number, **vars(one.event)} for one in events], limit, offset)
+    return page([{"number": told.number, **vars(told.event)} for told in events], limit, offset)
 
 
 @router.get("/customers/{customer_id:path}", tags=["customers"])
 def customer(visit: Reader, customer_id: Id) -> One:
     """How a customer stands now: its score and reasons, its lists, its warnings and tasks, what people entered."""
-    return _one(_standing(visit, customer_id))
+    return one(_standing(visit, customer_id))
 
 
 def _standing(visit: Visit, customer_id: str) -> dict[str, Any]:
     day, row = customer_of(visit, customer_id)
     store = visit.service.store
     state = customers(visit, row, day)
-    why = reasons_to_list(state, visit.service.terms, day.as_of)
+    why = reasons_to_list(state, terms_now(visit.service), day.as_of)
     states = store.account_states(customer_id)
     return {
         "as_of": day.as_of,
@@ -176,7 +178,7 @@ def _lists_with(visit: Visit, customer_id: str, entered: dict[str, Any]) -> dict
     """Why the customer belongs on which lists, with what is being entered."""
     day, row = customer_of(visit, customer_id)
     state = current(row, pd.DataFrame([entered], dtype="object"), day.as_of)
-    why = reasons_to_list(state, visit.service.terms, day.as_of)
+    why = reasons_to_list(state, terms_now(visit.service), day.as_of)
     return {name: told[customer_id] for name, told in why.items() if customer_id in told}
 
 
@@ -276,7 +278,3 @@ def _told(visit: Visit, customer_id: str, read: Callable[[str, date], T]) -> T:
     except KizashiError:
         words = "The customers' events cannot be read here: score a day, or serve the folder where it was scored."
         raise Refused(503, "no_events", words) from None
-
-
-def _one(told: dict[str, Any]) -> One:
-    return One(**plainly(told))

@@ -11,7 +11,8 @@ from features.errors import KizashiError, SettingsError
 from serving.access import within
 from serving.api_board import Day
 from serving.api_errors import Refused
-from serving.api_models import Page
+from serving.api_models import One, Page
+from serving.api_settings import terms_now
 from serving.api_visit import Service, Visit
 from serving.list_register import VIEWS, Listing, Material
 from serving.list_rows import Choice, as_records, current
@@ -112,7 +113,7 @@ def material(visit: Visit) -> Material:
         reasons=day.reasons,
         tasks=seen(visit, store.tasks(state="open").rows),
         signals=day.signals[day.signals["customer_id"].isin(profile["customer_id"])],
-        terms=visit.service.terms,
+        terms=terms_now(visit.service),
     )
 
 
@@ -186,6 +187,11 @@ def page(rows: pd.DataFrame | list[Row], limit: int, offset: int, day: Day | Non
     items = as_records(part) if isinstance(part, pd.DataFrame) else part
     as_of = None if day is None else day.as_of
     return Page(as_of=as_of, total=len(rows), limit=limit, offset=offset, items=[plainly(item) for item in items])
+
+
+def one(told: Mapping[str, Any]) -> One:
+    """One thing as it is told."""
+    return One.model_validate(plainly(told))
 
 
 def plainly(value: Any) -> Any:

@@ -150,14 +150,10 @@ class Ration:
         Refused
             If it is one too many (429).
         """
-        with self._lock:
-            self.check(who)
-            self._taken[who] = self._taken.get(who, 0) + 1
-
-    def check(self, who: str) -> None:
-        """Refuse whoever has none left, without counting."""
         minute = self._clock().isoformat(timespec="minutes")
-        if minute != self._minute:
-            self._minute, self._taken = minute, {}
-        if self._taken.get(who, 0) >= self._per_minute:
-            raise Refused(429)
+        with self._lock:
+            if minute != self._minute:
+                self._minute, self._taken = minute, {}
+            if self._taken.get(who, 0) >= self._per_minute:
+                raise Refused(429)
+            self._taken[who] = self._taken.get(who, 0) + 1

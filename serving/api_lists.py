@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from serving.api_data import NAMES, choice_of, columns_of, four_lists, listed, page, profile_of
+from serving.api_data import NAMES, choice_of, columns_of, four_lists, listed, one, page, profile_of
 from serving.api_errors import documented
 from serving.api_models import One, Page
 from serving.api_visit import Exporter, Id, Limit, Offset, Reader, Search, Sort, Where, Word
@@ -64,7 +64,7 @@ def lists(_: Reader) -> Page:
 def morning(visit: Reader, owner: Word = None, most: Annotated[int, Query(ge=1, le=200)] = 50) -> One:
     """The four lists of today with their counts, in one call; of each the first `most` rows."""
     today = four_lists(visit, choice_of([], "", "", {"owner": owner})).to_dict()
-    return One(**{**today, "lists": {name: today["lists"][name][:most] for name in LISTS}})
+    return one({**today, "lists": {name: today["lists"][name][:most] for name in LISTS}})
 
 
 @router.get("/lists/{name}", tags=["lists"])

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from serving import loop
-from serving.api_data import episode_of, page, plainly, seen, task_of
+from serving.api_data import episode_of, one, page, plainly, seen, task_of
 from serving.api_errors import documented
 from serving.api_models import (
     Day,
@@ -58,15 +58,15 @@ def episode(visit: Reader, episode_id: Id) -> One:
     """A warning with its way so far: every move of it, what was thought of it, what came of it."""
     row = episode_of(visit, episode_id)
     store = visit.service.store
-    events = [one for one in store.history(row["customer_id"]) if one.event.episode_id == episode_id]
-    told = {
+    events = [told for told in store.history(row["customer_id"]) if told.event.episode_id == episode_id]
+    whole = {
         **row,
-        "history": [{"number": one.number, **vars(one.event)} for one in events],
+        "history": [{"number": told.number, **vars(told.event)} for told in events],
         "feedback": _of(store.feedback(), episode_id),
         "exposures": _of(store.exposures(), episode_id),
         "outcome": next(iter(_of(store.outcomes(row["customer_id"]), episode_id)), None),
     }
-    return One(**plainly(told))
+    return one(whole)
 
 
 def _of(rows: Any, episode_id: str) -> list[dict[str, Any]]:
@@ -209,7 +209,7 @@ def _in_words(row: dict[str, Any]) -> dict[str, Any]:
 @router.get("/tasks/{task_id}", tags=["tasks"])
 def task(visit: Reader, task_id: Id) -> One:
     """A task in words, with what its end has to tell."""
-    return One(**_in_words(plainly(task_of(visit, task_id))))
+    return one(_in_words(plainly(task_of(visit, task_id))))
 
 
 @router.post("/tasks/{task_id}/done", **_TASK)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-import sqlalchemy as sa  # noqa: TID251
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
@@ -17,6 +16,9 @@ from serving.api_visit import Visit
 from serving.idempotency import Answer, KeyReused, answered, forget, keep
 from serving.projection import Stale
 
+#: What is done in the transaction that it is given; what it returns is the answer.
+Work = Callable[[Any], Mapping[str, Any]]
+
 #: For so long a request that comes again is known.
 REMEMBERED = timedelta(days=1)
 
@@ -25,7 +27,7 @@ def once(
     visit: Visit,
     key: str,
     body: BaseModel | None,
-    work: Callable[[sa.Connection], Mapping[str, Any]],
+    work: Work,
     status: int = 200,
 ) -> Response:
     """Do what a request asks in one transaction and answer with what came of it.
@@ -52,7 +54,7 @@ def once(
     return Response(before.text, before.status, media_type=JSONResponse.media_type)
 
 
-def _done(connection: sa.Connection, work: Callable[[sa.Connection], Mapping[str, Any]]) -> Mapping[str, Any]:
+def _done(connection: Any, work: Work) -> Mapping[str, Any]:
     try:
         return work(connection)
     except Stale as stale:

@@ -83,8 +83,8 @@ class Service:
     terms
         What the lists are drawn by.
     changeable
-        Settings that may be changed while the service runs: name -> what checks a value and gives it back, or raises
-        SettingsError.
+        Settings that may be changed while the service runs besides those of the lists: name -> what checks a value and
+        gives it back, or raises SettingsError.
     """
 
     store: Store
@@ -160,7 +160,6 @@ class May:
         """
         service = service_of(request)
         address = request.client.host if request.client else ""
-        service.attempts.check(address)
         now = service.clock()
         caller = None
         if given is not None:
@@ -173,7 +172,7 @@ class May:
         if not caller.may(self.right):
             log.warning("token %s may not %s", caller.token_id, self.right)
             raise Refused(403)
-        return Visit(service, caller, now, f"{request.method} {request.url.path}")
+        return Visit(service, caller, now, f"{request.method} {request.scope['path']}")
 
 
 Reader = Annotated[Visit, Depends(May(READ))]

@@ -70,7 +70,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class LoopState:
-    """What a day's decision starts from, read in the transaction that writes it.
+    """What a day's decision starts from, read in the transaction that writes it; days are dates, or None.
 
     Attributes
     ----------
@@ -81,12 +81,14 @@ class LoopState:
     episodes
         Warnings that are open, and those closed within the cool-down, superseded ones left out; columns of the table.
     earlier
-        ``customer_id``, ``as_of``, ``churn_probability``, ``level`` and ``level_parts`` of the last published days
-        before `as_of`.
-    tasks
-        Open tasks; columns of the table.
+        ``customer_id``, ``as_of``, ``churn_probability``, ``level``, ``level_parts`` and ``model_level`` (the model's
+        part of the level) of the last published days before `as_of`.
+    tasks, ended_tasks
+        Open tasks, and those that ended lately enough to hold back another of their cause; columns of the table.
     accounts
         What people have entered of accounts; columns of the table `account_state`.
+    outcomes
+        The records of warnings; columns of the table.
     """
 
     as_of: date
@@ -94,7 +96,9 @@ class LoopState:
     episodes: pd.DataFrame
     earlier: pd.DataFrame
     tasks: pd.DataFrame
+    ended_tasks: pd.DataFrame
     accounts: pd.DataFrame
+    outcomes: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -118,11 +122,14 @@ class Loop:
         back is shown, a day earlier is not.
     earlier_days
         How many published days before this one `decide` is told of.
+    remembered_days
+        For how many days after its end a task is still shown to `decide`; a review of a loss is for ever.
     """
 
     decide: Callable[[LoopState], Decision]
     cool_down_days: int = 0
     earlier_days: int = 3
+    remembered_days: int = 120
 
 
 def profile_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:

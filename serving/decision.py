@@ -5,14 +5,13 @@ day, so that nothing can move in between.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from models.episodes import OPENED, USUAL, Hysteresis, Moves, Pilot, step
-from models.level_parts import level_of
 from serving.day_records import Decision, LoopState, Notice
 from serving.effects import assigned, top_values
 from serving.ledger import SYSTEM, Event
@@ -103,11 +102,9 @@ def decide(state: LoopState, today: Today, terms: Terms) -> Decided:
 
 
 def _moves(state: LoopState, today: Today, terms: Terms) -> Moves:
-    parts = state.earlier["level_parts"].map(lambda text: text.split() if isinstance(text, str) else ())
-    earlier = state.earlier.assign(model_level=level_of(parts) if len(parts) else pd.Series(dtype="str"))
     may_open = terms.pilot.of(today.scored)
     scored = today.scored.assign(may_open=may_open)
-    return step(scored, earlier, state.episodes, terms.hysteresis, as_of=state.as_of, entry=terms.entry)
+    return step(scored, state.earlier, state.episodes, terms.hysteresis, as_of=state.as_of, entry=terms.entry)
 
 
 def _opened(opened: pd.DataFrame, scored: pd.DataFrame, terms: Terms, at: datetime) -> list[Event]:
@@ -181,8 +178,3 @@ def _notices(opened: list[Event], due: pd.DataFrame, state: LoopState) -> list[N
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values with None for what is no number."""
     return {name: None if value != value else value for name, value in values.items()}
-
-
-def without_loop(terms: Terms) -> Terms:
-    """The terms under which everybody is scored and nobody warned."""
-    return replace(terms, pilot=Pilot(shadow=True))

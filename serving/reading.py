@@ -54,8 +54,10 @@ class Page:
     total: int
 
 
-def frame_of(rows: Sequence[sa.Row[Any]], columns: Iterable[sa.ColumnElement[Any]]) -> pd.DataFrame:
-    """Return rows as a frame of these columns, with the dtypes of this module."""
+def frame_of(
+    rows: Sequence[sa.Row[Any]], columns: Iterable[sa.ColumnElement[Any]], *, dates: bool = False
+) -> pd.DataFrame:
+    """Return rows as a frame of these columns, with the dtypes of this module; with `dates`, days as dates or None."""
     listed = list(columns)
     values = list(zip(*rows, strict=True)) if rows else [()] * len(listed)
     made: dict[str, Any] = {}
@@ -64,7 +66,7 @@ def frame_of(rows: Sequence[sa.Row[Any]], columns: Iterable[sa.ColumnElement[Any
         made[column.name] = pd.Series(list(cells), dtype="object" if dtype.startswith("datetime") else dtype)
         if dtype == "datetime64[us, UTC]":
             made[column.name] = pd.to_datetime(made[column.name], utc=True).astype(dtype)
-        elif dtype == "datetime64[s]":
+        elif dtype == "datetime64[s]" and not dates:
             made[column.name] = made[column.name].astype(dtype)
     return pd.DataFrame(made)
 
@@ -114,6 +116,11 @@ class Reading:
         """Return the newest published day, or None."""
         with self.reading() as connection:
             return newest_day(connection)
+
+    def day_before(self, as_of: date) -> date | None:
+        """Return the newest day that was published before a day, or None."""
+        with self.reading() as connection:
+            return newest_day(connection, before=as_of)
 
     def runs(self) -> pd.DataFrame:
         """Return the published runs, the oldest day first: what each stands on, and how much it says."""

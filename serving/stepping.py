@@ -11,7 +11,7 @@ had given it, and what a person has closed is not opened again.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pandas as pd
@@ -20,13 +20,15 @@ import sqlalchemy as sa  # noqa: TID251
 from serving import outbox
 from serving.day_records import Decision, Loop, LoopState
 from serving.ledger import SYSTEM, Event, Recorded, append, event_of
-from serving.migrations.loop_tables import ACCOUNT_STATE, EPISODE, EVENT, TASK
+from serving.migrations.loop_tables import ACCOUNT_STATE, EPISODE, EVENT, OUTCOME, TASK
 from serving.migrations.tables import SCORE, SCORING_RUN
 from serving.projection import typed_values
 from serving.reading import frame_of
 from serving.records import ScoringRun
 
 SUPERSEDED = "superseded"
+#: The kind of task that is asked for once per loss, however long ago.
+LOSS_REVIEW = "loss_review"
 
 
 @dataclass(frozen=True)
@@ -242,11 +244,20 @@ def _state(
     for kind, chosen in zip(BOTH, (episodes, tasks), strict=True):
         rows = connection.execute(chosen.order_by(kind.table.c.customer_id, kind.table.c[kind.key])).all()
         hidden = rewound[kind.key].made
-        shown[kind.key] = frame_of([row for row in rows if getattr(row, kind.key) not in hidden], kind.table.columns)
-    accounts = connection.execute(sa.select(ACCOUNT_STATE).order_by(ACCOUNT_STATE.c.customer_id)).all()
-    return LoopState(
-        as_of, at, shown["episode_id"], earlier, shown["task_id"], frame_of(accounts, ACCOUNT_STATE.columns)
+        shown[kind.key] = frame_of(
+            [row for row in rows if getattr(row, kind.key) not in hidden], kind.table.columns, dates=True
+        )
+    lately = datetime.combine(as_of - timedelta(days=loop.remembered_days), time(), UTC)
+    remembered = sa.and_(TASK.c.state != "open", sa.or_(TASK.c.closed_at >= lately, TASK.c.kind == LOSS_REVIEW))
+    ended, accounts, outcomes = (
+        frame_of(connection.execute(chosen).all(), chosen.selected_columns, dates=True)
+        for chosen in (
+            sa.select(TASK).where(remembered).order_by(TASK.c.customer_id, TASK.c.task_id),
+            sa.select(ACCOUNT_STATE).order_by(ACCOUNT_STATE.c.customer_id),
+            sa.select(OUTCOME).order_by(OUTCOME.c.episode_id),
+        )
     )
+    return LoopState(as_of, at, shown["episode_id"], earlier, shown["task_id"], ended, accounts, outcomes)
 
 
 def _earlier(connection: sa.Connection, as_of: date, days: int) -> pd.DataFrame:
@@ -260,7 +271,17 @@ def _earlier(connection: sa.Connection, as_of: date, days: int) -> pd.DataFrame:
     )
     wanted = (SCORE.c.customer_id, runs.c.as_of, SCORE.c.churn_probability, SCORE.c.level, SCORE.c.level_parts)
     rows = connection.execute(sa.select(*wanted).join(runs, runs.c.run_id == SCORE.c.run_id)).all()
-    return frame_of(rows, wanted).sort_values(["as_of", "customer_id"], ignore_index=True)
+    frame = frame_of(rows, wanted, dates=True)
+    by_model = [_by_model(level, parts) for level, parts in zip(frame["level"], frame["level_parts"], strict=True)]
+    frame = frame.assign(model_level=pd.Series(by_model, dtype="str"))
+    return frame.sort_values(["as_of", "customer_id"], ignore_index=True)
+
+
+def _by_model(level: str, parts: Any) -> str:
+    """The model's part of a level; days of a version that kept no parts had no other."""
+    if not isinstance(parts, str):
+        return level
+    return next((part.partition(":")[2] for part in parts.split() if part.startswith("model:")), "none")
 
 
 class _Settled:

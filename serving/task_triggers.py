@@ -54,8 +54,9 @@ class Terms:
         Whether a change of a contact that is flagged as an edit (a corrected spelling) sets off nothing.
     old_orders, old_days
         A customer is an old one from so many order days on, or so many days after its first order.
-    loss_told_within_days
-        Losses further back are history: a store that is begun with years of data asks for no review of them.
+    told_within_days
+        Losses, and silences that grew too long, further back are history: a store that is begun with years of data asks
+        for nothing to be done about them.
     temperature_alarms
         Temperatures to which a fall calls for an answer.
     rule_teams
@@ -71,7 +72,7 @@ class Terms:
     edit_is_no_change: bool = True
     old_orders: int = 3
     old_days: int = 180
-    loss_told_within_days: int = 31
+    told_within_days: int = 31
     temperature_alarms: tuple[str, ...] = ("cool",)
     rule_teams: Mapping[str, str] = field(default_factory=lambda: {rule.code: rule.team for rule in WARNING_RULES})
     cooldown_days: Mapping[str, int] = field(default_factory=dict)
@@ -179,10 +180,13 @@ def _by_rules(day: Day) -> Iterator[Wanted]:
         evidence = {"rule": rule, "evidence": dict(row.get("evidence") or {})}
         if rule in kinds:
             kind = kinds[rule]
+            crossed = _crossed(row, day.as_of)
+            if crossed is not None and (day.as_of - crossed).days > day.terms.told_within_days:
+                continue  # no news: the lists name the customer
             checklist = None
             if kind.code == "orders_stopped" and _contact_changed(day, customer):
                 checklist = (GREET, *kind.checklist)
-            yield Wanted(kind, customer, evidence, _crossed(row, day.as_of), checklist)
+            yield Wanted(kind, customer, evidence, crossed, checklist)
         if rule in CASE_RULES and _is_old(day, customer):
             yield from _case(day, customer, CASE, evidence)
 
@@ -251,7 +255,7 @@ def _by_losses(day: Day) -> Iterator[Wanted]:
         lost, asked = lost_on(row, day.as_of), day.reviewed.get(customer)
         # One review for one silence: the day of the loss shifts with what is known of the cycle.
         again = asked is not None and (row.get("last_order_on") is None or asked > row["last_order_on"])
-        if not again and (day.as_of - lost).days <= day.terms.loss_told_within_days:
+        if not again and (day.as_of - lost).days <= day.terms.told_within_days:
             yield Wanted(KINDS["loss_review"], customer, {"lost_on": lost.isoformat()}, lost)
 
 

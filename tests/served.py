@@ -16,8 +16,8 @@ from serving.access import create_token
 from serving.api import PREFIX
 from serving.api_visit import Service
 from serving.day_records import HEALTH_COLUMNS, DayFrames
-from serving.ledger import SYSTEM, Event
-from serving.records import SCORE_COLUMNS
+from serving.ledger import SYSTEM, Event, append
+from serving.records import REASON_COLUMNS, SCORE_COLUMNS, ScoringRun
 from serving.store import Store
 
 DAY = date(2024, 7, 1)
@@ -97,6 +97,20 @@ def warned(customer: str, owner: str) -> list[Event]:
         Event("episode_opened", SYSTEM, NINE, warning, customer, f"e-{customer}"),
         Event("task_created", SYSTEM, NINE, task, customer, f"e-{customer}", f"t-{customer}"),
     ]
+
+
+def fill(store: Store) -> None:
+    """Publish the day, and open the warnings of both owners."""
+    reason = ("K-AOKI", 1, "days_since_last_order", "transaction", 75.0, 30.0, None, 0.9, 0.1, "Silent 75 days.")
+    store.publish(
+        ScoringRun("run-1", DAY, "m1", "f1", NINE),
+        scores(),
+        pd.DataFrame([reason], columns=list(REASON_COLUMNS)),
+        day=day(),
+        clock=lambda: NINE,
+    )
+    with store.writing() as connection:
+        append(connection, [*warned("K-AOKI", "Ann"), *warned("K-BOLT", "Bob")])
 
 
 @dataclass

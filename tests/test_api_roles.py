@@ -1,6 +1,7 @@
 """Who may call what: every route by every role, and nothing of another owner's customers through any of them."""
 
 from itertools import chain
+from pathlib import Path
 
 import pytest
 from served import Served
@@ -170,3 +171,8 @@ def test_a_task_that_was_given_to_somebody_is_theirs_to_see(served: Served) -> N
     assert served.get("bob", "/customers/K-AOKI").status_code == 200, "the account went with it"
     assert served.get("ann", "/customers/K-AOKI").status_code == 404
     assert served.get("bob", "/lists/red").json()["total"] == 1
+
+
+def test_the_page_of_the_service_names_every_address() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+    assert [route for route in ALLOWED if f"`{route}`" not in page] == []

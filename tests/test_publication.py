@@ -1,141 +1,42 @@
-"""A day on both engines: what it says besides scores, how it moves warnings and tasks, and how that is taken back."""
+"""A day on both engines: what it says besides scores, how it moves warnings and tasks, and what can be read."""
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa  # noqa: TID251
+from made_days import (
+    BOTH,
+    MONDAY,
+    TUESDAY,
+    WEDNESDAY,
+    act,
+    at,
+    closing,
+    kept_whole,
+    opened,
+    opening,
+    publish,
+    tasks,
+    warnings,
+)
 
 from features.errors import StoreError
-from serving.day_records import HEALTH_COLUMNS, DayFrames, Decision, Loop, LoopState, Notice
-from serving.ledger import SYSTEM, Event, append
-from serving.migrations.loop_tables import PROJECTED
-from serving.projection import rebuild
-from serving.records import REASON_COLUMNS, SCORE_COLUMNS, Published, ScoringRun
+from models import episodes
+from serving.day_records import HEALTH_COLUMNS, DayFrames, Decision, LoopState, Notice
+from serving.ledger import SYSTEM, Event
 from serving.store import Store
 
 pytest_plugins = ["databases"]
 
-MONDAY = date(2026, 3, 2)
-TUESDAY, WEDNESDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)
-NONE = pd.DataFrame(columns=list(REASON_COLUMNS))
-
-Levels = Mapping[str, str]
-
-
-def at(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, 6, tzinfo=UTC)
-
-
-def scores_of(levels: Levels) -> pd.DataFrame:
-    rows = []
-    for customer, level in levels.items():
-        made = None if level == "none" else f"model:{level}"
-        said = (customer, 0.5, 45.0, 0.4, 0.6, 0.9, 0.7, 0.5, 0.2, level, "eligible", "enough", "A", "percent")
-        rows.append((*said, 9.0, 4.5, 1.4, -1.0, "early", "cooling", made, 0.5))
-    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
-
-
-def publish(
-    store: Store,
-    day: date,
-    levels: Levels,
-    *,
-    data: str = "f1",
-    decide: Callable[[LoopState], Decision] | None = None,
-    frames: DayFrames | None = None,
-    cool_down_days: int = 0,
-) -> Published:
-    return store.publish(
-        ScoringRun(f"{day}-{data}", day, "m1", data, at(day)),
-        scores_of(levels),
-        NONE,
-        day=frames,
-        loop=None if decide is None else Loop(decide, cool_down_days),
-        clock=lambda: at(day) + timedelta(minutes=5),
-        supersede=True,
-    )
-
-
-def opened(state: LoopState, customer: str, level: str = "yellow", **more: Any) -> list[Event]:
-    """A warning with its task, as a day opens them."""
-    episode = f"{customer}-{state.as_of}"
-    warning = {
-        "opened_on": state.as_of, "opened_level": level, "level": level, "highest_level": level, "step": "raised",
-        "step_since": state.at, "arm": "shown", "propensity": 1.0, **more,
-    }  # fmt: skip
-    task = {
-        "kind": "order_late", "cause": "order_late", "team": "sales", "created_on": state.as_of, "checklist": [],
-        "due_on": state.as_of + timedelta(days=4), "facts": {"level": level}, "needs": [], "state": "open",
-    }  # fmt: skip
-    return [
-        Event("episode_opened", SYSTEM, state.at, warning, customer, episode, once=f"open:{episode}"),
-        Event("task_created", SYSTEM, state.at, task, customer, episode, f"task-{episode}", f"task:{episode}"),
-    ]
-
-
-def opening(*customers: str, level: str = "yellow") -> Callable[[LoopState], Decision]:
-    return lambda state: Decision([event for one in customers for event in opened(state, one, level)])
-
-
-def changing(**change: Any) -> Callable[[LoopState], Decision]:
-    """Change every open warning."""
-
-    def decide(state: LoopState) -> Decision:
-        open_ = state.episodes[state.episodes["closed_on"].isna()]
-        kind = "episode_closed" if "closed_on" in change else "episode_changed"
-        return Decision(
-            [
-                Event(
-                    kind, SYSTEM, state.at, {**change, "version": int(row.version) + 1}, row.customer_id, row.episode_id
-                )
-                for row in open_.itertuples()
-            ]
-        )
-
-    return decide
-
-
-def closing(day: date) -> Callable[[LoopState], Decision]:
-    return changing(closed_on=day, close_reason="below")
-
-
-def act(store: Store, *events: Event) -> None:
-    with store.writing() as connection:
-        append(connection, events)
-
-
-def warnings(store: Store) -> dict[str, tuple[object, ...]]:
-    """Customer -> level, day closed and why, of all warnings."""
-    rows = store.episodes().rows
-    return {
-        row.customer_id: (row.level, None if pd.isna(row.closed_on) else row.closed_on.date(), row.close_reason)
-        for row in rows.astype({"close_reason": object}).where(rows.notna(), None).itertuples()
-    }
-
-
-def tasks(store: Store) -> dict[str, str]:
-    rows = store.tasks().rows
-    return dict(zip(rows["task_id"], rows["state"], strict=True))
-
-
-def tables(store: Store) -> dict[str, list[str]]:
-    with store.reading() as connection:
-        return {table.name: sorted(map(repr, connection.execute(sa.select(table)))) for table in PROJECTED}
-
 
 @pytest.fixture
 def whole(store: Store) -> Iterator[Store]:
-    """A store whose ledger must verify at the end of the test, and whose tables must be what the ledger makes."""
-    yield store
-    assert store.verified().whole
-    before = tables(store)
-    with store.writing() as connection:
-        rebuild(connection)
-    assert tables(store) == before
+    with kept_whole(store):
+        yield store
 
 
 # What a day says
@@ -152,9 +53,6 @@ def day_frames(**facts: Any) -> DayFrames:
         ),
         reports={"workload": {"kim": 3, "lost_on": TUESDAY}},
     )
-
-
-BOTH = {"ann": "yellow", "bob": "none"}
 
 
 def test_what_a_day_says_besides_is_read_back_with_its_days(store: Store) -> None:
@@ -193,6 +91,40 @@ def test_a_replaced_run_takes_its_profiles_with_it(store: Store, plain: sa.Engin
     assert store.profiles(MONDAY)["facts"].tolist() == [{"n": 2}, {}]
     with plain.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM profile").scalar_one() == 2
+
+
+def test_the_state_is_what_the_steps_of_warnings_take(whole: Store) -> None:
+    """Three days by `models.episodes`: steady on the second, so it opens; then a replaced day steps again."""
+    levels, moves = {"ann": "yellow", "bob": "none"}, []
+
+    def decide(state: LoopState) -> Decision:
+        today = pd.DataFrame({"customer_id": list(levels), "level": list(levels.values())}).assign(
+            model_level=list(levels.values()), rule_level="none", health_level="none", churn_probability=0.5,
+            queue="early", dimension="transaction", priority=9.0, owner="kim",
+        )  # fmt: skip
+        done = episodes.step(today, state.earlier, state.episodes, as_of=state.as_of, entry=0.3)
+        moves.append(done)
+        rows = done.opened.astype(object).where(done.opened.notna(), None).to_dict("records")
+        events = []
+        for row in rows:
+            reason, one, who = row.pop("reason"), row.pop("episode_id"), row.pop("customer_id")
+            more = {
+                "opened_reason": reason,
+                "step": "raised",
+                "step_since": state.at,
+                "arm": "shown",
+                "propensity": 1.0,
+            }
+            events.append(Event("episode_opened", SYSTEM, state.at, row | more, who, one))
+        return Decision(events)
+
+    for day in (MONDAY, TUESDAY, WEDNESDAY):
+        publish(whole, day, levels, decide=decide, cool_down_days=28)
+    publish(whole, WEDNESDAY, levels, decide=decide, cool_down_days=28, data="f2")
+    assert [(len(done.opened), len(done.closed)) for done in moves] == [(1, 0), (0, 0), (0, 0), (0, 0)]
+    assert whole.episodes().rows[["customer_id", "opened_reason", "dimension"]].values.tolist() == [
+        ["ann", "first_scoring", "transaction"]
+    ]
 
 
 def test_a_rule_fires_since_the_day_from_which_it_has_fired_on_every_published_day(store: Store) -> None:
@@ -298,9 +230,11 @@ def test_the_decision_sees_the_loop_as_it_stands(whole: Store) -> None:
     publish(whole, days[4], BOTH, decide=look, cool_down_days=3)
     # closed on the second day: within one day of the third, not of the fourth
     assert [len(state.episodes) for state in seen] == [2, 0, 2]
-    assert [sorted(set(state.earlier["as_of"].dt.date)) for state in seen] == [days[:2], days[:3], days[1:4]]
+    assert [sorted(set(state.earlier["as_of"])) for state in seen] == [days[:2], days[:3], days[1:4]]
     assert seen[0].earlier.query("customer_id == 'ann'")["level"].tolist() == ["yellow", "red"]
     assert seen[0].earlier.query("customer_id == 'ann'")["level_parts"].tolist() == ["model:yellow", "model:red"]
+    assert seen[0].episodes["closed_on"].tolist() == [days[1]] * 2
+    assert seen[0].tasks["snoozed_until"].tolist() == [None] * 2
     assert sorted(seen[0].tasks["customer_id"]) == ["ann", "bob"]
     assert seen[0].accounts["risk"].tolist() == ["high"]
     assert (seen[0].as_of, seen[0].at) == (days[2], at(days[2]) + timedelta(minutes=5))
@@ -315,176 +249,28 @@ def test_a_day_older_than_the_newest_leaves_the_warnings_alone_and_says_so(whole
     assert len(whole.scores(day)) == 2
 
 
-def test_a_day_without_a_loop_leaves_the_warnings_alone(whole: Store) -> None:
-    publish(whole, MONDAY, BOTH, decide=opening("ann"))
-    published = publish(whole, TUESDAY, BOTH)
-    assert (published.stepped, published.late) == (False, False)
-    assert publish(whole, MONDAY, BOTH, data="f2", decide=opening("bob")).stepped
-
-
-# A run that replaces another of its day
-
-
-def test_what_only_the_replaced_run_had_opened_is_closed_as_superseded(whole: Store) -> None:
-    publish(whole, MONDAY, BOTH, decide=opening("ann", "bob"))
-    publish(whole, MONDAY, BOTH, data="f2", decide=opening("bob"))
-    assert warnings(whole) == {"ann": ("yellow", MONDAY, "superseded"), "bob": ("yellow", None, None)}
-    assert tasks(whole) == {"task-ann-2026-03-02": "waived", "task-bob-2026-03-02": "open"}
-    kinds = [recorded.event.kind for recorded in whole.history("bob")]
-    assert kinds == ["episode_opened", "task_created"], "what both opened is not touched"
-
-
-def test_what_a_third_run_opens_again_is_the_same_warning(whole: Store) -> None:
-    publish(whole, MONDAY, BOTH, decide=opening("ann"))
-    publish(whole, MONDAY, BOTH, data="f2", decide=opening())
-    assert whole.episodes(is_open=True).total == 0
-    publish(whole, MONDAY, BOTH, data="f3", decide=opening("ann", level="red"))
-    assert warnings(whole) == {"ann": ("red", None, None)}
-    assert tasks(whole) == {"task-ann-2026-03-02": "open"}
-    assert whole.tasks().rows["facts"].tolist() == [{"level": "red"}]
-    publish(whole, MONDAY, BOTH, data="f4", decide=opening())
-    assert warnings(whole) == {"ann": ("red", MONDAY, "superseded")}
-
-
-def test_a_warning_that_both_runs_open_takes_the_new_level_and_keeps_what_people_did(whole: Store) -> None:
-    publish(whole, MONDAY, BOTH, decide=opening("ann"))
-    act(
-        whole,
-        Event("step_moved", "kim", at(MONDAY), {"step": "acknowledged", "version": 2}, "ann", "ann-2026-03-02"),
-        Event("episode_changed", "kim", at(MONDAY), {"owner": "kim", "version": 3}, "ann", "ann-2026-03-02"),
-    )
-
-    def decide(state: LoopState) -> Decision:
-        [warning, task] = opened(state, "ann", "orange", owner="lee")
-        # A decision may go on about what it opens; ids and versions are those of the warning that is there.
-        renamed = Event("episode_opened", SYSTEM, state.at, warning.payload, "ann", "another")
-        raised = Event("episode_changed", SYSTEM, state.at, {"stage": "comparison", "version": 2}, "ann", "another")
-        about = Event("task_created", SYSTEM, state.at, {**task.payload, "cause": "x"}, "ann", "another", "t2")
-        return Decision([renamed, task, raised, about])
-
-    publish(whole, MONDAY, BOTH, data="f2", decide=decide)
-    [row] = whole.episodes().rows.to_dict("records")
-    assert (row["level"], row["stage"], row["step"], row["owner"]) == ("orange", "comparison", "acknowledged", "kim")
-    found = whole.tasks().rows
-    assert found["episode_id"].unique().tolist() == ["ann-2026-03-02"]
-    assert sorted(found["cause"]) == ["order_late", "x"]
-
-
-def test_what_the_first_run_did_not_say_of_a_warning_the_second_may(whole: Store) -> None:
-    publish(whole, MONDAY, BOTH, decide=opening("ann"))
-    publish(
-        whole, MONDAY, BOTH, data="f2", decide=lambda state: Decision(opened(state, "ann", owner="lee", priority=9.0))
-    )
-    assert whole.episodes().rows[["owner", "priority", "version"]].values.tolist() == [["lee", 9.0, 2]]
-    publish(whole, MONDAY, BOTH, data="f3", decide=opening("ann"))
-    assert whole.episodes().rows[["owner", "version"]].values.tolist() == [["lee", 2]], "unsaid is not unset"
-
-
-def test_what_a_person_has_closed_is_not_opened_again(whole: Store) -> None:
-    publish(whole, MONDAY, BOTH, decide=opening("ann"))
-    said = {"closed_on": MONDAY, "close_reason": "wrong", "version": 2}
-    done = {"state": "done", "result": {"cause": "price"}, "version": 2}
-    act(
-        whole,
-        Event("episode_closed", "kim", at(MONDAY), said, "ann", "ann-2026-03-02"),
-        Event("task_closed", "kim", at(MONDAY), done, "ann", "ann-2026-03-02", "task-ann-2026-03-02"),
-    )
-    for data, decide in (("f2", opening("ann")), ("f3", opening())):
-        publish(whole, MONDAY, BOTH, data=data, decide=decide)
-        assert warnings(whole) == {"ann": ("yellow", MONDAY, "wrong")}
-        assert tasks(whole) == {"task-ann-2026-03-02": "done"}
-
-
-def test_the_decision_of_a_replacing_run_starts_from_where_the_day_began(whole: Store) -> None:
+def test_the_models_part_of_earlier_levels_is_told_apart(whole: Store, plain: sa.Engine) -> None:
+    publish(whole, MONDAY, {"ann": "red", "bob": "red", "cho": "red", "dee": "none"})
+    parts = {"ann": "'model:yellow rule:late:orange raised:competitor'", "bob": "'health:red'", "cho": "NULL"}
+    with plain.execution_options(writing=True).begin() as connection:
+        for customer, said in parts.items():
+            connection.exec_driver_sql(f"UPDATE score SET level_parts = {said} WHERE customer_id = '{customer}'")
     seen: list[LoopState] = []
-    publish(whole, MONDAY, BOTH, decide=opening("ann", "bob"))
-    publish(whole, TUESDAY, BOTH, decide=changing(level="red", highest_level="red"))
 
     def look(state: LoopState) -> Decision:
         seen.append(state)
         return Decision()
 
-    publish(whole, TUESDAY, BOTH, data="f2", decide=look)
-    assert seen[0].episodes["level"].tolist() == ["yellow", "yellow"]
-    assert {one[0] for one in warnings(whole).values()} == {"yellow"}
+    publish(whole, TUESDAY, BOTH, decide=look)
+    told = dict(zip(seen[0].earlier["customer_id"], seen[0].earlier["model_level"], strict=True))
+    assert told == {"ann": "yellow", "bob": "none", "cho": "red", "dee": "none"}
 
 
-def test_a_warning_that_the_replaced_run_had_closed_is_open_again(whole: Store) -> None:
+def test_a_day_without_a_loop_leaves_the_warnings_alone(whole: Store) -> None:
     publish(whole, MONDAY, BOTH, decide=opening("ann"))
-    publish(whole, TUESDAY, BOTH, decide=closing(TUESDAY))
-    assert warnings(whole) == {"ann": ("yellow", TUESDAY, "below")}
-    publish(whole, TUESDAY, BOTH, data="f2", decide=opening())
-    assert warnings(whole) == {"ann": ("yellow", None, None)}
-    publish(whole, TUESDAY, BOTH, data="f3", decide=closing(TUESDAY))
-    assert warnings(whole) == {"ann": ("yellow", TUESDAY, "below")}
-
-
-def test_a_warning_closed_and_another_opened_on_one_day_are_both_taken_back(whole: Store) -> None:
-    publish(whole, MONDAY, BOTH, decide=opening("ann"))
-
-    def both(state: LoopState) -> Decision:
-        done = {"state": "done", "result": {}, "version": 2}
-        ended = Event("task_closed", SYSTEM, state.at, done, "ann", "ann-2026-03-02", "task-ann-2026-03-02")
-        return Decision([*closing(state.as_of)(state).events, ended, *opened(state, "ann", "red")])
-
-    publish(whole, TUESDAY, BOTH, decide=both)
-    assert whole.episodes(is_open=True).rows["level"].tolist() == ["red"]
-    publish(whole, TUESDAY, BOTH, data="f2", decide=opening())
-    rows = whole.episodes().rows.set_index("episode_id")["close_reason"]
-    assert (pd.isna(rows["ann-2026-03-02"]), rows["ann-2026-03-03"]) == (True, "superseded")
-    assert tasks(whole) == {"task-ann-2026-03-02": "open", "task-ann-2026-03-03": "waived"}
-
-
-def test_what_a_person_has_changed_since_is_not_taken_back(whole: Store) -> None:
-    publish(whole, MONDAY, BOTH, decide=opening("ann", "bob"))
-    publish(whole, TUESDAY, BOTH, decide=changing(owner="lee", level="red"))
-    mine = {"owner": "kim", "version": 3}
-    act(whole, Event("episode_changed", "kim", at(TUESDAY), mine, "ann", "ann-2026-03-02"))
-    publish(whole, TUESDAY, BOTH, data="f2", decide=opening())
-    rows = whole.episodes().rows.set_index("customer_id")
-    assert rows.loc["ann", ["owner", "level"]].tolist() == ["kim", "yellow"]
-    assert pd.isna(rows.loc["bob", "owner"])
-
-
-def test_a_task_is_not_opened_again_where_a_person_has_opened_another(whole: Store) -> None:
-    publish(whole, MONDAY, BOTH, decide=opening("ann"))
-
-    def ending(state: LoopState) -> Decision:
-        done = {"state": "done", "result": {}, "version": 2}
-        return Decision([Event("task_closed", SYSTEM, state.at, done, "ann", None, "task-ann-2026-03-02")])
-
-    publish(whole, TUESDAY, BOTH, decide=ending)
-    [_, task] = opened(LoopState(TUESDAY, at(TUESDAY), *[pd.DataFrame()] * 4), "ann")
-    act(whole, Event("task_created", "kim", at(TUESDAY), task.payload, "ann", None, "by-hand"))
-    publish(whole, TUESDAY, BOTH, data="f2", decide=opening())
-    assert tasks(whole) == {"task-ann-2026-03-02": "done", "by-hand": "open"}
-
-
-def test_superseded_warnings_do_not_cool_a_customer_down(whole: Store) -> None:
-    seen: list[LoopState] = []
-    publish(whole, MONDAY, BOTH, decide=opening("ann"))
-    publish(whole, MONDAY, BOTH, data="f2", decide=opening())
-
-    def look(state: LoopState) -> Decision:
-        seen.append(state)
-        return Decision(opened(state, "ann"))
-
-    publish(whole, TUESDAY, BOTH, decide=look, cool_down_days=30)
-    assert seen[0].episodes.empty
-    assert whole.episodes(is_open=True).rows["opened_on"].dt.date.tolist() == [TUESDAY]
-
-
-def test_waiting_notices_of_a_replaced_run_are_replaced_or_withdrawn_and_sent_ones_stay(whole: Store) -> None:
-    def telling(**payloads: int) -> Callable[[LoopState], Decision]:
-        return lambda state: Decision([], [Notice(who, "digest", state.as_of, {"n": n}) for who, n in payloads.items()])
-
-    publish(whole, MONDAY, BOTH, decide=telling(ann=1, kim=1, lee=1))
-    [first] = whole.outbox.lease("d1", 60, at(MONDAY) + timedelta(hours=1), limit=1)
-    assert whole.outbox.sent(first.dedupe_key, "d1", at(MONDAY) + timedelta(hours=1))
-    publish(whole, MONDAY, BOTH, data="f2", decide=telling(ann=2, kim=2))
-    found = whole.notices()
-    assert found[["recipient", "state"]].values.tolist() == [["ann", "sent"], ["kim", "pending"]]
-    assert found["payload"].tolist() == [{"n": 1}, {"n": 2}]
+    published = publish(whole, TUESDAY, BOTH)
+    assert (published.stepped, published.late) == (False, False)
+    assert publish(whole, MONDAY, BOTH, data="f2", decide=opening("bob")).stepped
 
 
 # Reading

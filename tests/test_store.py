@@ -117,6 +117,13 @@ def test_the_latest_day_is_the_newest_published_one(store: Store, days: list[int
     assert store.latest_as_of() == (date(2026, 3, max(days)) if days else None)
 
 
+@pytest.mark.parametrize(("day", "before"), [(1, None), (2, 1), (3, 1), (4, 3), (5, 3)])
+def test_the_day_before_is_the_newest_published_one_before(store: Store, day: int, before: int | None) -> None:
+    for published in (1, 3):
+        store.publish(run_of(f"run-{published}", date(2026, 3, published)), scores_of(), reasons_of(), clock=clock)
+    assert store.day_before(date(2026, 3, day)) == (None if before is None else date(2026, 3, before))
+
+
 def test_publishing_the_same_result_twice_changes_nothing_and_says_so(store: Store, plain: sa.Engine) -> None:
     first = store.publish(run_of("run-1"), scores_of(), reasons_of(), clock=clock)
     second = store.publish(run_of("run-2"), scores_of(), reasons_of(), clock=clock, supersede=True)

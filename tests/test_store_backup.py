@@ -1,24 +1,20 @@
 """A copy of the store: whole, made while others write, and as good as the store itself."""
 
-from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from test_publication import opened
+from made_days import MONDAY, opened, state_on
 
 from features.errors import StoreError
 from serving.backup import back_up
-from serving.day_records import LoopState
 from serving.ledger import append
 from serving.store import Store
-
-MONDAY, NINE = date(2026, 3, 2), datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 def filled(url: str) -> Store:
     store = Store.open(url)
     with store.writing() as connection:
-        append(connection, opened(LoopState(MONDAY, NINE, None, None, None, None), "ann"))  # type: ignore[arg-type]
+        append(connection, opened(state_on(MONDAY), "ann"))
     return store
 
 
@@ -26,7 +22,7 @@ def test_a_copy_made_while_somebody_writes_opens_as_a_store_with_the_same_chain(
     url, copy = f"sqlite:///{tmp_path / 'store.db'}", tmp_path / "copy.db"
     with filled(url) as store:
         with store.writing() as connection:
-            append(connection, opened(LoopState(MONDAY, NINE, None, None, None, None), "bob"))  # type: ignore[arg-type]
+            append(connection, opened(state_on(MONDAY), "bob"))
             assert back_up(url, copy).events == 2
         assert store.verified().events == 4
         before = store.history("ann")

@@ -106,6 +106,7 @@ EPISODE = sa.Table(
     sa.Column("customer_id", sa.Text, nullable=False),
     sa.Column("opened_on", sa.Date, nullable=False),
     sa.Column("opened_level", sa.Text, nullable=False),
+    sa.Column("opened_reason", sa.Text),
     sa.Column("level", sa.Text, nullable=False),
     sa.Column("highest_level", sa.Text, nullable=False),
     sa.Column("queue", sa.Text),

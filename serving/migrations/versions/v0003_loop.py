@@ -223,6 +223,7 @@ def _create_episodes() -> None:
         sa.Column("customer_id", sa.Text, nullable=False),
         sa.Column("opened_on", sa.Date, nullable=False),
         sa.Column("opened_level", sa.Text, nullable=False),
+        sa.Column("opened_reason", sa.Text),
         sa.Column("level", sa.Text, nullable=False),
         sa.Column("highest_level", sa.Text, nullable=False),
         sa.Column("queue", sa.Text),

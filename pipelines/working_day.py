@@ -1,0 +1,305 @@
+"""The working day of a date: health, rules, levels and stages of everybody, and what warnings and tasks come of them.
+
+Everything here starts from finished scores and snapshots; what compares customers or needs the whole company is done
+here and not in a bucket.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.contact_curve import contact_columns, contact_periods
+from features.daily_facts import daily_facts
+from features.file_changes import new_changes
+from features.passes import SnapshotParts
+from features.snapshots import ELIGIBLE, Progress, silent
+from models import early, stages
+from models.churn_model import ChurnModel
+from models.episodes import TODAY
+from models.health_history import health_dates, health_rows, with_history
+from models.health_weight_history import in_use, read_changes
+from models.level_parts import combine
+from models.warning_conditions import conditions
+from models.warning_rules import WarningRule, rule_levels, signals, silent_rules
+from pipelines.intake import Intake
+from pipelines.loop_sections import task_terms
+from pipelines.rule_sections import company_rules
+from serving.day_records import HEALTH_COLUMNS, PROFILE_COLUMNS, SIGNAL_COLUMNS, DayFrames, Decision, Loop, LoopState
+from serving.decision import Decided, Terms, Today, decide
+
+#: What lists and tasks read besides the facts and what the rules read.
+SHOWN = (
+    "days_since_last_order", "order_cycle_days", "days_to_next_expected_order", "days_since_last_interaction",
+    "order_days_ever", "revenue_365d", "new_contact_hardly_known", "stated_risk_level", "days_until_budget_month",
+)  # fmt: skip
+_SEASON = ("days_since_last_order", "open_season_days_since_last_order", "order_cycle_days", "rhythm_class", "cohort")
+_RHYTHM = ("order_cycle_days", "days_to_next_expected_order")
+
+
+@dataclass(frozen=True)
+class WorkingDay:
+    """What a date says besides probabilities and reasons.
+
+    Attributes
+    ----------
+    scores
+        The scores with ``level``, ``level_parts``, ``stage``, ``queue`` and ``early_place``.
+    frames
+        What is published beside them.
+    today
+        What warnings and tasks are decided by.
+    terms
+        What the company has set about them.
+    digest
+        Hex digest of all of it, so that another rule or setting is another result.
+    """
+
+    scores: pd.DataFrame
+    frames: DayFrames
+    today: Today
+    terms: Terms
+    digest: str
+
+    def loop(self) -> tuple[Loop, list[Decided]]:
+        """How the publication moves warnings and tasks, and the place where it leaves what was decided."""
+        told: list[Decided] = []
+
+        def move(state: LoopState) -> Decision:
+            told[:] = [decide(state, self.today, self.terms)]
+            return told[0].decision
+
+        days = self.terms.hysteresis.cool_down_days
+        return Loop(move, cool_down_days=max(days, 7), earlier_days=self.terms.hysteresis.scorings), told
+
+
+def working_day(
+    intake: Intake,
+    model: ChurnModel,
+    parts: SnapshotParts,
+    scores: pd.DataFrame,
+    reasons: pd.DataFrame,
+    since: date | None,
+    *,
+    progress: Progress = silent,
+) -> WorkingDay:
+    """Health, rules, levels, stages and lists' facts of a date.
+
+    Parameters
+    ----------
+    scores, reasons
+        Of :func:`pipelines.score.score_parts`; levels are still those of the probability alone.
+    since
+        The date that was published before, None for the first one: changes since then set off tasks.
+    """
+    settings = intake.settings
+    rules, options = company_rules(settings.rules, intake.events.further)
+    progress("facts of every customer", 0.6)
+    frame = company_frame(intake, parts, rules)
+    progress("health and its past", 0.7)
+    health = health_of(intake)
+    progress("rules, levels and stages", 0.8)
+    fired = signals(frame, rules, options)
+    scored, health = _levelled(scores, frame, fired, rules, health, model, intake)
+    facts = _with_scores(frame, scored, health)
+    listing = {rule.code for rule in rules if rule.working_list}
+    listed = set(fired.loc[fired["rule"].isin(listing), "customer_id"])
+    unit = settings.trial.pilot().column
+    today = Today(_for_episodes(scored, facts, listed, reasons, unit), facts, fired, _changes(intake, since))
+    silent_here = silent_rules(frame, rules, options)
+    frames = DayFrames(
+        profiles=_profiles(frame, scored),
+        health=_health_frame(health, scored),
+        signals=fired[fired["customer_id"].isin(scored["customer_id"])][list(SIGNAL_COLUMNS)],
+        reports={"silent_rules": {name: list(columns) for name, columns in silent_here.items()}},
+    )
+    return WorkingDay(scored, frames, today, _terms(intake, model, rules), _digest(frame, fired, health, intake))
+
+
+def company_frame(intake: Intake, parts: SnapshotParts, rules: tuple[WarningRule, ...]) -> pd.DataFrame:
+    """One row per known customer of the date: facts, the features that rules, stages and lists read, contacts.
+
+    The cycle of a seasonal customer is stretched by the months in which it never orders, and a customer of projects has
+    none: their silences are no delays.
+    """
+    events, as_of = intake.events, intake.as_of
+    facts = daily_facts(events, as_of, options=intake.options(), engine=intake.engine)
+    contacts = contact_columns(contact_periods(events, as_of, engine=intake.engine))
+    read = {name for rule in rules for text in rule.texts for one in conditions(text) for name in _columns(one)}
+    shown = {name for rule in rules for name in rule.shows}
+    roles = {f"{role}_interactions_90d{view}" for role in ("technical", "purchasing", "user", "executive")
+             for view in ("", "_usual", "_vs_usual")}  # fmt: skip
+    names = {"customer_id", *SHOWN, *_SEASON, *stages.READS, *read, *shown, *roles} - (set(facts) - {"customer_id"})
+    features = parts.columns(names)
+    frame = facts.merge(features, on="customer_id", how="left").merge(contacts, on="customer_id", how="left")
+    frame = frame.assign(as_of=pd.Timestamp(as_of).as_unit("s"))
+    silence, counted = frame["days_since_last_order"], frame["open_season_days_since_last_order"]
+    seasonal = (frame["rhythm_class"] == "seasonal") & counted.notna()
+    stretch = (silence / counted.where(counted > 0)).where(seasonal, 1.0)
+    cycle = (frame["order_cycle_days"] * stretch).where(frame["cohort"] != "project")
+    adjusted = {"order_cycle_days": cycle}
+    if "days_to_next_expected_order" in frame:
+        adjusted["days_to_next_expected_order"] = cycle - silence
+    return frame.assign(**adjusted).drop(columns=["cohort", "open_season_days_since_last_order"]).copy()
+
+
+def _columns(condition: Any) -> tuple[str, ...]:
+    return (condition.column, *condition.names)
+
+
+def health_of(intake: Intake) -> pd.DataFrame:
+    """Health of every customer at the date with its reference and fall, by the weights in use."""
+    section = intake.settings.health
+    learned = in_use(read_changes(intake.request.out), section.set_weights()) if section.learned else None
+    scheme, reference = section.made(learned), section.reference.made()
+    dates = (*health_dates(intake.as_of, reference), intake.as_of)
+    rows = health_rows(intake.events, dates, scheme, options=intake.options(), engine=intake.engine)
+    return with_history(rows, intake.as_of, reference)
+
+
+def _levelled(
+    scores: pd.DataFrame,
+    frame: pd.DataFrame,
+    fired: pd.DataFrame,
+    rules: tuple[WarningRule, ...],
+    health: pd.DataFrame,
+    model: ChurnModel,
+    intake: Intake,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores with their level, its parts, stage, queue and place in the early queue; health of those scored."""
+    customers = scores["customer_id"]
+    inside = scores["cohort"] == ELIGIBLE
+    by_health = health.set_index("customer_id")["health_level"].reindex(customers).to_numpy()
+    lifting = [rule.code for rule in rules if rule.escalates]
+    lifted = set(fired.loc[fired["rule"].isin(lifting), "customer_id"])
+    parts = pd.DataFrame(
+        {
+            "customer_id": customers,
+            "model_level": scores["level"],
+            "health_level": pd.Series(by_health, index=scores.index).fillna("none"),
+            "rule_level": rule_levels(fired).reindex(customers).fillna("none").to_numpy(),
+            "escalated": customers.isin(lifted),
+        }
+    )
+    # Outside the cohort nobody bears a level: their lists are drawn by the rules themselves.
+    parts.loc[~inside, ["model_level", "health_level", "rule_level"]] = "none"
+    found = combine(parts, fired[fired["customer_id"].isin(customers[inside])])
+    said = found["level_parts"].map(" ".join).where(found["level"] != "none", None).astype("object")
+    stage = stages.stages(frame, intake.settings.warnings.lost_after_cycles).set_axis(frame["customer_id"])
+    place = early.standing(model.early, scores.loc[inside, "queue"], scores.loc[inside, "churn_probability"],
+                           scores.loc[inside, "early_margin"])  # fmt: skip
+    known = scores["history"] != "none"
+    scored = scores.assign(
+        model_level=parts["model_level"],
+        health_level=parts["health_level"],
+        rule_level=parts["rule_level"],
+        level=found["level"].astype("object"),
+        level_parts=said,
+        stage=stage.reindex(customers).set_axis(scores.index).where(known, None).astype("object"),
+        queue=scores["queue"].where(inside, None).astype("object"),
+        early_place=place["early_place"].reindex(scores.index),
+        early_mark=place["early_mark"].reindex(scores.index),
+        queue_position=place["queue_position"].reindex(scores.index),
+    )
+    return scored, health[health["customer_id"].isin(customers)].reset_index(drop=True)
+
+
+def _with_scores(frame: pd.DataFrame, scored: pd.DataFrame, health: pd.DataFrame) -> pd.DataFrame:
+    """The frame of the company with what was found of each customer."""
+    found = scored[["customer_id", "level", "stage", "cohort", "value_at_risk", "expected_loss"]]
+    fall = health[["customer_id", "potential_churn"]]
+    whole = frame.merge(found, on="customer_id", how="inner").merge(fall, on="customer_id", how="left")
+    contact = (whole["as_of"] - pd.to_datetime(whole["last_contact_on"])).dt.days.astype("float64")
+    return whole.assign(
+        potential_churn=whole["potential_churn"].eq(True) & (whole["cohort"] == ELIGIBLE),
+        days_since_last_contact=contact,
+    )
+
+
+def _for_episodes(
+    scored: pd.DataFrame, facts: pd.DataFrame, listed: set[str], reasons: pd.DataFrame, unit: str | None
+) -> pd.DataFrame:
+    """Everybody who can be warned about, as the step of a day wants them."""
+    here = scored[scored["cohort"] == ELIGIBLE].reset_index(drop=True)
+    first = reasons[reasons["contribution"] > 0].sort_values("position").drop_duplicates("customer_id")
+    names = [name for name in TODAY if name in here] + ["stage"]
+    own = facts.set_index("customer_id")[list(dict.fromkeys(["owner", *([unit] if unit in facts else [])]))]
+    return here[names].assign(
+        dimension=here["customer_id"].map(first.set_index("customer_id")["dimension"]).astype("object"),
+        priority=here["expected_loss"],
+        listed=here["customer_id"].isin(listed),
+        **{str(name): own[name].reindex(here["customer_id"]).to_numpy() for name in own},
+    )
+
+
+def _changes(intake: Intake, since: date | None) -> pd.DataFrame:
+    """Changes of the file since the date before; on the first one those of the day alone."""
+    before = since or intake.as_of - timedelta(days=1)
+    changes = new_changes(intake.events, before, intake.as_of, engine=intake.engine)
+    return changes.assign(edit=False)
+
+
+def _profiles(frame: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
+    """What lists and pages need of every scored customer."""
+    marks = scored.set_index("customer_id")[["early_mark", "queue_position"]]
+    whole = frame[frame["customer_id"].isin(scored["customer_id"])].reset_index(drop=True)
+    told = whole.drop(columns=["customer_id", "owner", "as_of"]).assign(
+        **{str(name): marks[name].reindex(whole["customer_id"]).to_numpy() for name in marks}
+    )
+    rows = [{name: _kept(value) for name, value in row.items()} for row in told.to_dict("records")]
+    filled = pd.DataFrame(
+        {"customer_id": whole["customer_id"], "owner": whole["owner"], "facts": pd.Series(rows, dtype="object")}
+    )
+    missing = scored.loc[~scored["customer_id"].isin(whole["customer_id"]), "customer_id"]
+    more = pd.DataFrame({"customer_id": missing, "owner": None, "facts": [{} for _ in missing]})
+    together = pd.concat([filled, more], ignore_index=True) if len(missing) else filled
+    return together.astype({"owner": "object"})[list(PROFILE_COLUMNS)]
+
+
+def _kept(value: Any) -> Any:
+    """A value as JSON holds it, unknown as None."""
+    if isinstance(value, list | dict | tuple):
+        return value
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return None
+    if isinstance(value, np.generic):
+        return value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _health_frame(health: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
+    """Health as it is kept; of customers whose health is unknown nothing is."""
+    kept = health[health["customer_id"].isin(scored["customer_id"])]
+    return kept[list(HEALTH_COLUMNS)].reset_index(drop=True)
+
+
+def _terms(intake: Intake, model: ChurnModel, rules: tuple[WarningRule, ...]) -> Terms:
+    settings = intake.settings
+    own = {rule.code: rule.team for rule in rules if rule.source == "own"}
+    return Terms(
+        hysteresis=settings.warnings.terms(),
+        entry=model.levels.entry,
+        holdout_share=settings.holdout.share,
+        top_value_share=settings.holdout.top_value_share,
+        salt=settings.holdout.salt,
+        tasks=task_terms(settings.contacts, settings.tasks, settings.organisation, own),
+        restarts=settings.outcomes.restart_terms(),
+        pilot=settings.trial.pilot(),
+    )
+
+
+def _digest(frame: pd.DataFrame, fired: pd.DataFrame, health: pd.DataFrame, intake: Intake) -> str:
+    """What the day's results depend on besides the scores."""
+    sections: Mapping[str, Any] = intake.settings.model_dump(
+        include={"warnings", "trial", "contacts", "tasks", "organisation", "outcomes", "holdout"}
+    )
+    digest = hashlib.sha256(json.dumps(sections, sort_keys=True, default=str).encode())
+    for part in (frame, fired, health):
+        told = part.map(str) if len(part) else part
+        digest.update(pd.util.hash_pandas_object(told, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
