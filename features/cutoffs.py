@@ -12,7 +12,7 @@ restated under its key with a later ``recorded_at``. A later fact on a row (a re
 before its own time.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
 import duckdb
@@ -202,7 +202,12 @@ def lay_out_time(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(statement)
     con.execute("DROP TABLE orders")
     con.execute("DROP TABLE order_parts")
-    for name in EVENT_TABLES:
+    lay_out_events(con, EVENT_TABLES)
+
+
+def lay_out_events(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+    """The part of :func:`lay_out_time` that makes ``known_<table>``, for readers of these event tables alone."""
+    for name in tables:
         con.execute(_known(CONTRACT[name]))
 
 

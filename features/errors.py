@@ -15,6 +15,8 @@
     |-- DataRefused               data that are not as the champion's were (in pipelines/data_gate.py)
     |-- PromotionRefused          a model that did not pass the gate (in pipelines/promotion.py)
     `-- StoreError                results that contradict what is already published
+        |-- Stale                 a change of what somebody else has changed since (in serving/projection.py)
+        `-- KeyReused             a request's key that came with another request (in serving/idempotency.py)
 
 The command line prints the message without a traceback and exits with 2.
 """

@@ -18,6 +18,7 @@ from features.labels import HORIZONS, derive
 from features.snapshots import ELIGIBLE, Progress, SnapshotTable, drawn, silent
 from features.windows import Window, WindowChoice, choose_multiple, windows_of
 from models import churn_model, early, label_free
+from models.cases import Cases
 from models.churn_model import ChurnModel
 from models.classifiers import LIGHTGBM, Boosting, BoostingOptions
 from models.columns import informative
@@ -64,6 +65,8 @@ class WalkOptions:
         Snapshots that are learnt from at most; beyond it customers are drawn, with all their snapshots.
     seed, threads
         Of everything random; of the learners.
+    cases
+        What people did and found out about customers; None where nothing of that is known.
     """
 
     boosting: BoostingOptions = field(default_factory=BoostingOptions)
@@ -77,6 +80,7 @@ class WalkOptions:
     max_rows: int = 500_000
     seed: int = 0
     threads: int = 2
+    cases: Cases | None = None
 
 
 @dataclass(frozen=True)
@@ -205,13 +209,27 @@ def _reported(
     return pd.concat([*parts, about.join(champion.score(eligible)).assign(contestant=CHAMPION)], ignore_index=True)
 
 
-def with_outcomes(predictions: pd.DataFrame, table: SnapshotTable, observed_until: date | None = None) -> pd.DataFrame:
+def known_outcomes(
+    table: SnapshotTable, observed_until: date | None = None, cases: Cases | None = None
+) -> pd.DataFrame:
+    """Time to the next order of every snapshot as known at a date (the data's end by default), told by `cases`."""
+    until = min(observed_until or table.data_end, table.data_end)
+    outcome = table.outcomes(until)
+    return cases.told(outcome, until) if cases else outcome
+
+
+def with_outcomes(
+    predictions: pd.DataFrame,
+    table: SnapshotTable,
+    observed_until: date | None = None,
+    cases: Cases | None = None,
+) -> pd.DataFrame:
     """Predictions beside what came of them, as known at `observed_until` (the end of the data by default).
 
     Adds ``days_to_next_order``, ``observed_days``, partial defection (:mod:`features.partial`) and the labels of
     :func:`features.labels.derive`.
     """
-    known = table.outcomes(observed_until).join(table.partial(observed_until))
+    known = known_outcomes(table, observed_until, cases).join(table.partial(observed_until))
     joined = predictions.merge(known, on=KEYS, how="left", validate="many_to_one")
     return joined.join(derive(joined))
 
@@ -247,7 +265,7 @@ def past_rows(
 ) -> pd.DataFrame:
     """Snapshots of the newest dates before a cutoff with their outcome as known at it; of the `wanted` rows alone."""
     frame = table.frame
-    outcome = table.outcomes((as_of - pd.Timedelta(days=options.invoice_latency_days)).date())
+    outcome = known_outcomes(table, (as_of - pd.Timedelta(days=options.invoice_latency_days)).date(), options.cases)
     newest = sorted(frame.loc[frame["as_of"] < as_of, "as_of"].unique())[-options.max_slices :]
     past = frame["as_of"].isin(newest)
     if wanted is not None:

@@ -4,8 +4,10 @@ Everything here needs one bucket and what was learnt of all of them before (the 
 runs wherever the bucket does. What compares customers, the room of the levels, is left to the daily run.
 """
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -197,30 +199,40 @@ def _without_orders(events: Events, bucket: int, snapshots: pd.DataFrame) -> pd.
 
 def _sentences(told: pd.DataFrame, snapshots: pd.DataFrame, as_of: date, currency: str, percent: set[str]) -> list[str]:
     """The sentence of each reason; `percent` are the customers of whom percentages may be told."""
-    facts = snapshots.drop(columns=["as_of", "cohort"])
-    rows = {row["customer_id"]: row for row in facts[facts["customer_id"].isin(told["customer_id"])].to_dict("records")}
+    facts = snapshots[snapshots["customer_id"].isin(told["customer_id"])].drop(columns=["as_of", "cohort"])
+    rows = {row["customer_id"]: figures_of(row) for row in facts.to_dict("records")}
     return [
         sentence(one, rows[one["customer_id"]], as_of, currency, percent=one["customer_id"] in percent)
         for one in told.to_dict("records")
     ]
 
 
-def sentence(reason: dict, facts: dict, as_of: date, currency: str, *, percent: bool = True) -> str:
-    """One reason as an English sentence; without `percent` the order rhythm's own chance is not told."""
+def figures_of(row: Mapping[Hashable, Any]) -> dict[str, float]:
+    """What sentences may tell of a snapshot: its numbers, as far as they are known."""
+    return {str(name): value for name, value in row.items() if not isinstance(value, str) and np.isfinite(value)}
+
+
+def sentence(
+    reason: Mapping[Hashable, Any], facts: Mapping[str, float], as_of: date, currency: str, *, percent: bool = True
+) -> str:
+    """One reason as an English sentence, from the figures of its customer.
+
+    Without `percent` the order rhythm's own chance is not told.
+    """
     if reason["feature"] == why.OTHER:
         return rest_text()
-    since = facts["days_since_last_order"]
+    since = facts.get("days_since_last_order")
     return reason_text(
         ReasonFacts(
             feature=reason["feature"],
             value=reason["value"] if percent or reason["feature"] != why.RHYTHM else None,
             usual=reason["usual_value"],
             contribution=reason["contribution"],
-            window_days=facts["churn_window_days"],
+            window_days=facts.get("churn_window_days"),
             currency=currency,
-            last_order_on=(pd.Timestamp(as_of) - pd.Timedelta(days=since)).date() if np.isfinite(since) else None,
-            cycle_days=facts["gap_median_days_ever"],
+            last_order_on=None if since is None else (pd.Timestamp(as_of) - pd.Timedelta(days=since)).date(),
+            cycle_days=facts.get("gap_median_days_ever"),
             as_of=as_of,
-            facts={name: value for name, value in facts.items() if not isinstance(value, str)},
+            facts=facts,
         )
     )

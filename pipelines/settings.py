@@ -19,6 +19,7 @@ from features.errors import SettingsError
 from pipelines.health_sections import Health
 from pipelines.level_sections import Capacity, EarlyMark, Trial, Warnings
 from pipelines.loop_sections import Contacts, Holdout, Organisation, Outcomes, Records, Tasks
+from pipelines.notice_sections import Notices
 from pipelines.rule_sections import Rules
 from pipelines.sections import (
     Cohort,
@@ -54,7 +55,7 @@ _PROTECTION = {
 #: Sections that no model depends on.
 _OF_THE_DAY = {
     "sources", "engine", "economics", "health", "rules", "warnings", "trial", "contacts", "tasks", "organisation",
-    "outcomes", "holdout", "records", "store",
+    "outcomes", "holdout", "records", "notices", "store",
 }  # fmt: skip
 
 _PAGE = "docs/settings.md"
@@ -101,6 +102,7 @@ class Settings(Section):
     outcomes: Outcomes = Outcomes()
     holdout: Holdout = Holdout()
     records: Records = Records()
+    notices: Notices = Notices()
     store: Store = Store()
 
     def flat(self) -> dict[str, object]:

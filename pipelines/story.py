@@ -12,7 +12,7 @@ from models import reasons as why
 from models.horizons import PROBABILITIES
 from pipelines.intake import Intake
 from pipelines.score import champion_of, score_parts, snapshots_of
-from pipelines.scoring import sentence, with_columns
+from pipelines.scoring import figures_of, sentence, with_columns
 from serving.records import PERCENT
 
 
@@ -82,7 +82,7 @@ def explain(intake: Intake, customer_id: str, *, progress: Progress = silent) ->
         told = why.reasons(model, with_columns(found, model), count=every, peers=medians)
         told = told[told["feature"] != why.OTHER]
     facts = found.iloc[0]
-    row = facts.drop(["customer_id", "as_of", "cohort"]).to_dict()
+    row = figures_of(facts.drop(["customer_id", "as_of", "cohort"]).to_dict())
     currency = intake.settings.project.currency
     percent = score["shown"] == PERCENT
     words = [sentence(reason, row, intake.as_of, currency, percent=percent) for reason in told.to_dict("records")]

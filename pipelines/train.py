@@ -22,10 +22,11 @@ from models.other_tracks import OtherTracks, learn
 from models.selection import LADDER, regret
 from models.tracking import Metric, Tracking, Version
 from models.tuning import Tuned, tune
-from pipelines import promotion
+from pipelines import learning, promotion
 from pipelines.data_profile import profile
 from pipelines.files import write_parquet
 from pipelines.intake import Intake
+from pipelines.learning import Learnt
 from pipelines.model_gate import Limits
 from pipelines.settings import tracking_folder
 
@@ -102,6 +103,8 @@ class Trained:
         What the gate said of it, and whether it is in use now.
     card
         The model card, in Markdown.
+    learnt
+        What it took from the store of what people did, and which thresholds and weights it moves.
     tuned
         The search of settings, where one was asked for.
     """
@@ -113,6 +116,7 @@ class Trained:
     funnel: pd.DataFrame
     decision: promotion.Decision
     card: str
+    learnt: Learnt
     tuned: Tuned | None = None
 
 
@@ -132,33 +136,37 @@ def train(intake: Intake, asked: Asked, *, progress: Progress = silent) -> Train
     limits = Limits.of(intake.settings.promotion)
     promotion.admit_data(out, looked, who=asked.who, when=asked.when, accept=asked.accept_data, limits=limits.data)
     table, tried = snapshots_to_learn(intake, progress)
-    options = intake.walk_options()
+    learnt = learning.counted(learning.learnt_from(intake), table, intake)
+    options = replace(intake.walk_options(), cases=learnt.cases)
     tuned = tune(table, tried[0], options, progress=progress) if asked.tune else None
     if tuned is not None:
         options = replace(options, boosting=tuned.options)
     walk = walk_forward(table, tried, options, progress=progress)
     progress("figures and plots", 0.0)
     store_snapshots(table, intake)
-    judged = judge(with_outcomes(walk.predictions, table, intake.observed_until), intake.settings.training.seed)
+    outcomes = with_outcomes(walk.predictions, table, intake.observed_until, learnt.cases)
+    judged = judge(outcomes, intake.settings.training.seed)
     here = table.frame[table.frame["as_of"] == pd.Timestamp(intake.as_of)]
     champion = replace(walk.champion, others=_other_tracks(walk, intake, options))
     champion = champion.with_facts(
         **facts(intake, here, walk.choice),
         certificate=judged.certificate.to_dict(),
         profile=looked,
+        **learnt.facts,
         **({"data_accepted": asked.accept_data} if asked.accept_data else {}),
     )
     from pipelines import training_report
 
-    page = training_report.card_of(intake, walk, champion, judged, here, tuned)
+    learnt = learning.compared(learnt, champion, intake)
+    page = training_report.card_of(intake, walk, champion, judged, here, learnt, tuned)
     progress("registering the model", 0.8)
-    registered = _register(intake, champion, walk, judged, here, page, tuned)
+    registered = _register(intake, champion, walk, judged, here, page, learnt, tuned)
     promotion.keep_walk(out, registered.number, judged.predictions)
     progress("the gate", 0.9)
     decision = promotion.after_training(
         out, registered.number, who=asked.who, when=asked.when, promote_it=asked.promote, limits=limits
     )
-    return Trained(decision.version, champion, judged, walk.choice, funnel(here), decision, page, tuned)
+    return Trained(decision.version, champion, judged, walk.choice, funnel(here), decision, page, learnt, tuned)
 
 
 def _other_tracks(walk: Walk, intake: Intake, options: WalkOptions) -> OtherTracks:
@@ -251,6 +259,7 @@ def facts(intake: Intake, here: pd.DataFrame, choice: WindowChoice) -> dict[str,
         "window": asdict(replace(intake.window(), multiples=(choice.multiple,))),
         "window_choice": choice.to_dict(),
         "options": intake.options(),
+        learning.WEIGHTS: learning.weights_of(intake),
         "customers": int((here["cohort"] == ELIGIBLE).sum()),
         "versions": {name: version(name) for name in ("kizashi", "lightgbm", "duckdb", "pandas", "scikit-learn")},
     }
@@ -263,6 +272,7 @@ def _register(
     judged: Judged,
     here: pd.DataFrame,
     page: str,
+    learnt: Learnt,
     tuned: Tuned | None,
 ) -> Version:
     from pipelines import training_report
@@ -273,6 +283,7 @@ def _register(
         "regret": judged.regret,
         "certificate": judged.certificate.groups,
         "funnel": funnel(here),
+        "changes": learnt.moved,
     } | ({"tuning": tuned.trials} if tuned else {})
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "model"

@@ -17,6 +17,7 @@ from models.plots import lift_plot, smooth_reliability_plot
 from models.smooth_curve import smooth_curve
 from models.tuning import Tuned
 from pipelines.intake import Intake
+from pipelines.learning import Learnt
 from pipelines.train import SHOWN_HORIZON, Judged
 
 if TYPE_CHECKING:
@@ -42,7 +43,13 @@ def figures_of(judged: Judged) -> dict[str, "Figure"]:
 
 
 def card_of(
-    intake: Intake, walk: Walk, champion: ChurnModel, judged: Judged, here: pd.DataFrame, tuned: Tuned | None
+    intake: Intake,
+    walk: Walk,
+    champion: ChurnModel,
+    judged: Judged,
+    here: pd.DataFrame,
+    learnt: Learnt,
+    tuned: Tuned | None,
 ) -> str:
     """The model card of a training."""
     events, settings = intake.events, intake.settings
@@ -58,7 +65,7 @@ def card_of(
         }
         for one in intake.report.tables
     ]
-    notes = [] if champion.others is None else list(champion.others.words)
+    notes = [*([] if champion.others is None else champion.others.words), *learnt.words]
     if tuned is not None:
         outcome = "adopted" if tuned.adopted else "not adopted, the defaults stay"
         notes.append(

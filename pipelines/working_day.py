@@ -6,14 +6,15 @@ here and not in a bucket.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
+from features.contact_curve import COLUMNS as CONTACTS
 from features.contact_curve import contact_columns, contact_periods
 from features.daily_facts import daily_facts
 from features.file_changes import new_changes
@@ -23,6 +24,7 @@ from models import early, stages
 from models.churn_model import ChurnModel
 from models.episodes import TODAY
 from models.health_history import health_dates, health_rows, with_history
+from models.health_scheme import Scheme
 from models.health_weight_history import in_use, read_changes
 from models.level_parts import combine
 from models.warning_conditions import conditions
@@ -32,6 +34,7 @@ from pipelines.loop_sections import task_terms
 from pipelines.rule_sections import company_rules
 from serving.day_records import HEALTH_COLUMNS, PROFILE_COLUMNS, SIGNAL_COLUMNS, DayFrames, Decision, Loop, LoopState
 from serving.decision import Decided, Terms, Today, decide
+from serving.rows import records
 
 #: What lists and tasks read besides the facts and what the rules read.
 SHOWN = (
@@ -121,7 +124,23 @@ def working_day(
     return WorkingDay(scored, frames, today, _terms(intake, model, rules), _digest(frame, fired, health, intake))
 
 
-def company_frame(intake: Intake, parts: SnapshotParts, rules: tuple[WarningRule, ...]) -> pd.DataFrame:
+class Columns(Protocol):
+    """Snapshots of all customers at one date."""
+
+    def columns(self, names: Collection[str]) -> pd.DataFrame:
+        """Those of these columns that the snapshots have."""
+
+
+def columns_read(rules: tuple[WarningRule, ...]) -> set[str]:
+    """What rules, stages and lists read of facts, features and contacts; names of options among them."""
+    read = {name for rule in rules for text in rule.texts for one in conditions(text) for name in _columns(one)}
+    shown = {name for rule in rules for name in rule.shows}
+    roles = {f"{role}_interactions_90d{view}" for role in ("technical", "purchasing", "user", "executive")
+             for view in ("", "_usual", "_vs_usual")}  # fmt: skip
+    return {"customer_id", *SHOWN, *_SEASON, *stages.READS, *read, *shown, *roles}
+
+
+def company_frame(intake: Intake, parts: Columns, rules: tuple[WarningRule, ...]) -> pd.DataFrame:
     """One row per known customer of the date: facts, the features that rules, stages and lists read, contacts.
 
     The cycle of a seasonal customer is stretched by the months in which it never orders, and a customer of projects has
@@ -129,13 +148,10 @@ def company_frame(intake: Intake, parts: SnapshotParts, rules: tuple[WarningRule
     """
     events, as_of = intake.events, intake.as_of
     facts = daily_facts(events, as_of, options=intake.options(), engine=intake.engine)
-    contacts = contact_columns(contact_periods(events, as_of, engine=intake.engine))
-    read = {name for rule in rules for text in rule.texts for one in conditions(text) for name in _columns(one)}
-    shown = {name for rule in rules for name in rule.shows}
-    roles = {f"{role}_interactions_90d{view}" for role in ("technical", "purchasing", "user", "executive")
-             for view in ("", "_usual", "_vs_usual")}  # fmt: skip
-    names = {"customer_id", *SHOWN, *_SEASON, *stages.READS, *read, *shown, *roles} - (set(facts) - {"customer_id"})
-    features = parts.columns(names)
+    contacts = pd.DataFrame({"customer_id": facts["customer_id"], **dict.fromkeys(CONTACTS, np.nan)})
+    if "interactions" in events.columns:
+        contacts = contact_columns(contact_periods(events, as_of, engine=intake.engine))
+    features = parts.columns(columns_read(rules) - (set(facts) - {"customer_id"}))
     frame = facts.merge(features, on="customer_id", how="left").merge(contacts, on="customer_id", how="left")
     frame = frame.assign(as_of=pd.Timestamp(as_of).as_unit("s"))
     silence, counted = frame["days_since_last_order"], frame["open_season_days_since_last_order"]
@@ -154,12 +170,16 @@ def _columns(condition: Any) -> tuple[str, ...]:
 
 def health_of(intake: Intake) -> pd.DataFrame:
     """Health of every customer at the date with its reference and fall, by the weights in use."""
-    section = intake.settings.health
-    learned = in_use(read_changes(intake.request.out), section.set_weights()) if section.learned else None
-    scheme, reference = section.made(learned), section.reference.made()
+    reference = intake.settings.health.reference.made()
     dates = (*health_dates(intake.as_of, reference), intake.as_of)
-    rows = health_rows(intake.events, dates, scheme, options=intake.options(), engine=intake.engine)
+    rows = health_rows(intake.events, dates, scheme_in_use(intake), options=intake.options(), engine=intake.engine)
     return with_history(rows, intake.as_of, reference)
+
+
+def scheme_in_use(intake: Intake) -> Scheme:
+    """The scheme of the settings, with the learned weights where those are wanted."""
+    section = intake.settings.health
+    return section.made(in_use(read_changes(intake.request.out), section.set_weights()) if section.learned else None)
 
 
 def _levelled(
@@ -251,7 +271,8 @@ def _profiles(frame: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
     told = whole.drop(columns=["customer_id", "owner", "as_of"]).assign(
         **{str(name): marks[name].reindex(whole["customer_id"]).to_numpy() for name in marks}
     )
-    rows = [{name: _kept(value) for name, value in row.items()} for row in told.to_dict("records")]
+    numbers = told.select_dtypes("number")
+    rows = records(told.assign(**{str(name): numbers[name].where(np.isfinite(numbers[name])) for name in numbers}))
     filled = pd.DataFrame(
         {"customer_id": whole["customer_id"], "owner": whole["owner"], "facts": pd.Series(rows, dtype="object")}
     )
@@ -259,17 +280,6 @@ def _profiles(frame: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
     more = pd.DataFrame({"customer_id": missing, "owner": None, "facts": [{} for _ in missing]})
     together = pd.concat([filled, more], ignore_index=True) if len(missing) else filled
     return together.astype({"owner": "object"})[list(PROFILE_COLUMNS)]
-
-
-def _kept(value: Any) -> Any:
-    """A value as JSON holds it, unknown as None."""
-    if isinstance(value, list | dict | tuple):
-        return value
-    if value is None or value is pd.NaT or value is pd.NA or value != value:
-        return None
-    if isinstance(value, np.generic):
-        return value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _health_frame(health: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
@@ -300,6 +310,7 @@ def _digest(frame: pd.DataFrame, fired: pd.DataFrame, health: pd.DataFrame, inta
     )
     digest = hashlib.sha256(json.dumps(sections, sort_keys=True, default=str).encode())
     for part in (frame, fired, health):
-        told = part.map(str) if len(part) else part
+        lists = part.select_dtypes("object")  # dicts and lists have no hash of their own
+        told = part.assign(**{str(name): lists[name].map(str) for name in lists})
         digest.update(pd.util.hash_pandas_object(told, index=False).to_numpy().tobytes())
     return digest.hexdigest()

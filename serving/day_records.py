@@ -89,6 +89,8 @@ class LoopState:
         What people have entered of accounts; columns of the table `account_state`.
     outcomes
         The records of warnings; columns of the table.
+    handed
+        ``customer_id``, ``from_owner``, ``to_owner`` of the newest hand-over by a person, of each account that had one.
     """
 
     as_of: date
@@ -99,6 +101,7 @@ class LoopState:
     ended_tasks: pd.DataFrame
     accounts: pd.DataFrame
     outcomes: pd.DataFrame
+    handed: pd.DataFrame
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,16 @@ import pandas as pd
 from models.episodes import OPENED, USUAL, Hysteresis, Moves, Pilot, step
 from serving.day_records import Decision, LoopState, Notice
 from serving.effects import assigned, top_values
+from serving.hand_overs import HandedOver, handed_over
 from serving.ledger import SYSTEM, Event
 from serving.outcomes import RestartTerms, restarts
 from serving.rows import records
 from serving.tasks import Terms as TaskTerms
 from serving.tasks import due_tasks, ended_tasks, events_of
 
-#: Notices of a day, by kind: what is new for an owner, and who is told of a task besides its owner.
-NEW_WARNINGS, TOLD_OF_TASKS = "new_warnings", "told_of_tasks"
+#: Notices of a day, by kind: what is new for an owner, who is told of a task besides its owner, and whose accounts are
+#: another's from now on.
+NEW_WARNINGS, TOLD_OF_TASKS, HANDED_OVER = "new_warnings", "told_of_tasks", "handed_over"
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ class Decided:
 
 
 def decide(state: LoopState, today: Today, terms: Terms) -> Decided:
-    """What the day does to warnings and tasks."""
+    """What the day does to warnings and tasks; first, what is open goes to the owners that the source names."""
+    handed = handed_over(state, today.facts, today.signals, today.changes)
+    state = handed.state
     moves = _moves(state, today, terms)
     opened = _opened(moves.opened, today.scored, terms, state.at)
     standing = _standing(state.episodes, moves, opened)
@@ -93,12 +97,13 @@ def decide(state: LoopState, today: Today, terms: Terms) -> Decided:
     due = due_tasks(*frames, today.changes, tasks, terms.tasks, state.as_of)
     ended = ended_tasks(*frames, state.tasks, terms.tasks, state.as_of)
     events = [
+        *handed.events,
         *opened,
         *_carried_on(moves, state),
         *events_of(due, ended, state.at),
         *restarts(today.facts, standing, state.outcomes, terms.restarts, state.as_of, state.at),
     ]
-    return Decided(Decision(events, _notices(opened, due, state)), moves, due)
+    return Decided(Decision(events, _notices(handed, opened, due, state)), moves, due)
 
 
 def _moves(state: LoopState, today: Today, terms: Terms) -> Moves:
@@ -156,8 +161,9 @@ def _standing(episodes: pd.DataFrame, moves: Moves, opened: list[Event]) -> pd.D
     return pd.DataFrame([*rows.to_dict("records"), *made], columns=list(rows.columns), dtype=object)
 
 
-def _notices(opened: list[Event], due: pd.DataFrame, state: LoopState) -> list[Notice]:
-    """One notice per owner with new warnings that are shown, and one per other person who is to be told of tasks."""
+def _notices(handed: HandedOver, opened: list[Event], due: pd.DataFrame, state: LoopState) -> list[Notice]:
+    """One notice per owner with new warnings that are shown, per other person who is to be told of tasks, and per owner
+    who has got accounts of another."""
     by_owner: dict[str, list[dict[str, Any]]] = {}
     for one in opened:
         if one.payload["owner"] and one.payload["arm"] == "shown":
@@ -172,6 +178,7 @@ def _notices(opened: list[Event], due: pd.DataFrame, state: LoopState) -> list[N
     return [
         *(Notice(who, NEW_WARNINGS, state.as_of, {"warnings": rows}) for who, rows in sorted(by_owner.items())),
         *(Notice(who, TOLD_OF_TASKS, state.as_of, {"tasks": rows}) for who, rows in sorted(others.items())),
+        *(Notice(who, HANDED_OVER, state.as_of, {"accounts": rows}) for who, rows in sorted(handed.by_owner.items())),
     ]
 
 

@@ -19,7 +19,7 @@ import sqlalchemy as sa  # noqa: TID251
 
 from serving import outbox
 from serving.day_records import Decision, Loop, LoopState
-from serving.ledger import SYSTEM, Event, Recorded, append, event_of
+from serving.ledger import SYSTEM, Event, Recorded, append, event_of, read
 from serving.migrations.loop_tables import ACCOUNT_STATE, EPISODE, EVENT, OUTCOME, TASK
 from serving.migrations.tables import SCORE, SCORING_RUN
 from serving.projection import typed_values
@@ -257,7 +257,19 @@ def _state(
             sa.select(OUTCOME).order_by(OUTCOME.c.episode_id),
         )
     )
-    return LoopState(as_of, at, shown["episode_id"], earlier, shown["task_id"], ended, accounts, outcomes)
+    return LoopState(
+        as_of, at, shown["episode_id"], earlier, shown["task_id"], ended, accounts, outcomes, _handed(connection)
+    )
+
+
+def _handed(connection: sa.Connection) -> pd.DataFrame:
+    """The newest hand-over by a person of each account that had one."""
+    told = (recorded.event for recorded in read(connection, kinds=["owner_changed"]))
+    newest = {
+        one.customer_id: (one.payload["from_owner"], one.payload["to_owner"]) for one in told if one.actor != SYSTEM
+    }
+    rows = [(customer, *owners) for customer, owners in newest.items()]
+    return pd.DataFrame(rows, columns=["customer_id", "from_owner", "to_owner"], dtype="object")
 
 
 def _earlier(connection: sa.Connection, as_of: date, days: int) -> pd.DataFrame:

@@ -105,7 +105,7 @@ class TrainingFacts:
         ``customer_id``, ``treated_from``, ``treated_until`` (None while the warning is open), ``propensity``: what
         happened in between is not what would have happened without us.
     confirmed_lost
-        ``customer_id``, ``lost_on``, ``family``, ``cause``: labels that a review confirmed.
+        ``customer_id``, ``lost_on``, ``reviewed_on``: labels that a review confirmed.
     restarted
         ``customer_id``, ``ordered_on``: labels that an order refuted.
     """
@@ -134,7 +134,8 @@ def training_facts(where: Where) -> TrainingFacts:
             "propensity": acted["propensity"].astype(float),
         }
     ).sort_values(["customer_id", "treated_from"], ignore_index=True)
-    lost = reviews[["customer_id", "lost_on", "family", "cause"]].sort_values(["customer_id", "lost_on"])
+    lost = reviews.assign(reviewed_on=[at.date() for at in reviews["at"]])[["customer_id", "lost_on", "reviewed_on"]]
+    lost = lost.sort_values(["customer_id", "lost_on"])
     back = restarts.reindex(columns=["customer_id", "first_order_on"])
     back = back.rename(columns={"first_order_on": "ordered_on"})
     back["ordered_on"] = pd.to_datetime(back["ordered_on"]).dt.date.astype("object")
