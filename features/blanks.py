@@ -1,6 +1,7 @@
 """What a company's tables leave blank, and the features that are off for it: findings that stop nothing.
 
-A row without an owner or a role is no mistake: it is taken in and used. But somebody should know.
+A row without an owner or a role, or with a person who is not on file, is no mistake: it is taken in and used. But
+somebody should know.
 """
 
 from collections.abc import Iterator
@@ -24,10 +25,14 @@ _TOLD = {
     ("contacts", "name"): "no name",
     ("contacts", "role"): "no role",
     ("interactions", "channel"): "no channel",
+    ("interactions", "contact_id"): "contact not on file",
     ("finances", "due_at"): "no due date",
     ("partnerships", "kind"): "no kind",
 }
 SHOWN = 5
+#: A person who is named and not on file is as unknown as one who is not named, which is no matter of its own.
+_NOT_ON_FILE = """contact_id IS NOT NULL
+    AND (customer_id, contact_id) NOT IN (SELECT (customer_id, contact_id) FROM contacts)"""
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,8 @@ class Blank:
 
 
 def blanks(events: Events, *, engine: Engine = ONE_BY_ONE) -> tuple[Blank, ...]:
-    """Rows of the clean events that leave a column blank which they should fill, in the order of the contract."""
-    told = [one for one in _TOLD if one[0] in events.columns]
+    """Rows of the clean events that leave a column blank which they should fill, or that name nobody on file."""
+    told = _told(events.columns)
     parts = map_buckets(_blanks, events, engine, "blanks")
     found = []
     for number, (table, column) in enumerate(told):
@@ -66,17 +71,22 @@ def blanks(events: Events, *, engine: Engine = ONE_BY_ONE) -> tuple[Blank, ...]:
     return tuple(found)
 
 
+def _told(present: Present) -> list[tuple[str, str]]:
+    """What can be told of these tables: people who are not on file only where there is a file of people."""
+    of_people = "contacts" in present and "contact_id" in present.get("interactions", ())
+    return [one for one in _TOLD if one[0] in present and (of_people or one != ("interactions", "contact_id"))]
+
+
 def _blanks(events: Events, bucket: int) -> list[tuple[int, int, list[str]]]:
     """Blank rows, all rows and the first keys of the blank ones, of each told column of a bucket."""
     found = []
     with events.connect(bucket) as con:
-        for name, column in _TOLD:
-            if name not in events.columns:
-                continue
+        for name, column in _told(events.columns):
             table = CONTRACT[name]
             key = next(part for part in ("contact_id", *table.key) if part in table.key)
             newest = f"QUALIFY row_number() OVER (PARTITION BY {', '.join(table.key)} ORDER BY {KNOWN_AT} DESC) = 1"
             blank = f"nullif(trim(CAST({column} AS VARCHAR)), '') IS NULL"
+            blank = _NOT_ON_FILE if column == "contact_id" else blank
             [(rows, of, first)] = con.execute(
                 f"SELECT count(*) FILTER ({blank}), count(*), coalesce(min({key}, {SHOWN}) FILTER ({blank}), []) "
                 f"FROM (SELECT * FROM {name} {newest})"

@@ -51,8 +51,8 @@ class _Changes:
         same = ("customer_id", "field", "changed_at", "new")
         alike = " AND ".join(f"before.{name} IS NOT DISTINCT FROM told.{name}" for name in same)
         query = (
-            f'WITH told AS MATERIALIZED ({told}) SELECT customer_id, field, old, new, "on" FROM told WHERE as_of = $now '
-            f"AND NOT EXISTS (FROM told AS before WHERE before.as_of = $before AND {alike})"
+            f'WITH told AS MATERIALIZED ({told}) SELECT customer_id, field, old, new, "on" FROM told '
+            f"WHERE as_of = $now AND NOT EXISTS (FROM told AS before WHERE before.as_of = $before AND {alike})"
         )
         with events.connect(bucket) as con:
             cutoffs.lay_out_events(con, ("account_changes",))

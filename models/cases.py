@@ -54,7 +54,7 @@ class Cases:
             The same rows and columns.
         """
         days, observed = outcome["days_to_next_order"], outcome["observed_days"]
-        seen = np.minimum(observed, self._until_contact(outcome))
+        seen = self._until_contact(outcome).clip(upper=observed)
         pairs = _pairs(outcome, self.lost)
         until = _days(pairs["reviewed_on"], pairs["as_of"])
         next_order, loss = days.loc[pairs["row"]].to_numpy(), _days(pairs["lost_on"], pairs["as_of"])
@@ -63,7 +63,7 @@ class Cases:
         until_review = review.reindex(outcome.index)
         stray = days < until_review
         told_by_review = until_review.notna() & (stray | (seen < observed))
-        both = np.minimum(observed, np.maximum(seen, until_review.fillna(0)))
+        both = until_review.fillna(0).clip(lower=seen).clip(upper=observed)
         whole = seen.mask(told_by_review, both).astype(observed.dtype)
         return outcome.assign(days_to_next_order=days.mask(stray), observed_days=whole)
 

@@ -91,7 +91,7 @@ from features.labels import HORIZONS
 from features.snapshots import ELIGIBLE, Cohort, Window, take
 from models.reasons import concept_of, contributions, peer_values, reasons
 from pipelines.score import champion_of, score_day
-from pipelines.scoring import sentence, with_columns
+from pipelines.scoring import figures_of, sentence, with_columns
 from pipelines.train import Asked, train
 
 if not (OUT / "mlflow").exists():
@@ -176,7 +176,7 @@ now = pd.Timestamp(TODAY)
 today = eligible[eligible["as_of"] == now]
 mine = today[today["customer_id"] == CUSTOMER]
 told = reasons(model, mine, count=10, peers=peer_values(today))
-facts = mine.drop(columns=["customer_id", "as_of", "cohort"]).iloc[0].to_dict()
+facts = figures_of(mine.drop(columns=["customer_id", "as_of", "cohort"]).iloc[0].to_dict())
 for reason in told.to_dict("records"):
     words = sentence(reason, facts, TODAY, intake.settings.project.currency)
     print(f"{reason['contribution']:+.3f} ({reason['contribution_points']:+.1%}) {words}")

@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import KizashiError, SettingsError
-from pipelines import cli_accounts, cli_economics, cli_features, cli_models, cli_notify, cli_rules, cli_serving
+from pipelines import (
+    cli_accounts,
+    cli_economics,
+    cli_features,
+    cli_models,
+    cli_notify,
+    cli_rules,
+    cli_serving,
+    cli_start,
+)
 from pipelines.cli_models import By
 from pipelines.cli_options import DEFAULT_OUT, AsOf, Config, Data, Layout, Limit, Out, app, day_of, request_of
 
@@ -300,6 +309,7 @@ cli_models.add_to(app)
 cli_rules.add_to(app)
 cli_serving.add_to(app)
 cli_notify.add_to(app)
+cli_start.add_to(app)
 
 
 def _next(command: str, request: "Request", as_of: date) -> None:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from features.quarantine import IngestReport
+from features.registry import REGISTRY
 from features.simulate import World
 from features.snapshots import ELIGIBLE
 from features.snapshots import Progress as Report
@@ -39,6 +40,9 @@ FIGURES = (
     ("log_loss", "log loss", 3),
     ("ece", "ECE", 3),
 )
+
+#: So many things are named that rules lack.
+SOURCES_SHOWN = 6
 
 #: Columns of output that is no terminal: wide enough for a whole table on a line.
 PLAIN_WIDTH = 150
@@ -185,6 +189,45 @@ def morning(scored: Scored, names: dict[str, str], limit: int, currency: str) ->
     out.print(f"\nAll {len(scores):,} customers: {told_counts}.", markup=False)
     for code, n in outside.items():
         out.print(f"  outside the cohort: {n:,} ({cohort_reason(str(code))})", markup=False)
+    _moved(scored, currency)
+    _silent(scored)
+
+
+def _moved(scored: Scored, currency: str) -> None:
+    """What the day made of warnings and tasks."""
+    decided = scored.decided
+    if decided is None:
+        why = "the date was published already" if scored.published.unchanged else "a newer date has moved them"
+        out.print(f"Warnings and tasks: left as they are, as {why}.", markup=False)
+        return
+    if scored.day.working.terms.pilot.shadow:
+        out.print("Warnings and tasks: none are opened, as [trial] has shadow = true.", markup=False)
+        return
+    moves = decided.moves
+    waiting, money = moves.not_shown
+    held = quantity(money, "money", currency=currency)
+    wait = f"; {waiting:,} more wait, as their owners' week is full ({held} expected to be lost)" if waiting else ""
+    counts = f"{len(moves.opened):,} opened, {len(moves.changed):,} changed, {len(moves.closed):,} closed"
+    out.print(f"Warnings: {counts}{wait}.", markup=False)
+    handed = sum(event.kind == "owner_changed" for event in decided.decision.events)
+    moved = f"; {handed:,} accounts went to another owner" if handed else ""
+    created = f"Tasks: {len(decided.new_tasks):,} created{moved}"
+    out.print(f"{created}. `kizashi serve` has the lists, the tasks and every customer.", markup=False)
+
+
+def _silent(scored: Scored) -> None:
+    """Which rules cannot fire here, and for want of what."""
+    silent = scored.day.working.frames.reports["silent_rules"]
+    if silent:
+        lacking = list(dict.fromkeys(_source(column) for columns in silent.values() for column in columns))
+        more = f" and {len(lacking) - SOURCES_SHOWN} more" if len(lacking) > SOURCES_SHOWN else ""
+        known = f"nothing is known of {', '.join(lacking[:SOURCES_SHOWN])}{more}"
+        out.print(f"Rules that cannot fire here: {len(silent)}, as {known} ({', '.join(silent)}).", markup=False)
+
+
+def _source(column: str) -> str:
+    """The table that a column of a rule comes from, or the column itself where it is no feature."""
+    return REGISTRY[column].source if column in REGISTRY else column.replace("_", " ")
 
 
 def _warned(row: dict, name: str, told: pd.DataFrame | None, currency: str) -> None:
@@ -209,6 +252,16 @@ def _outlook(score: Mapping[Hashable, Any], *, interval: bool = False) -> str:
     )
 
 
+def _parts(level_parts: object) -> str:
+    """What made a level, in words: each contribution with its own level."""
+    words = []
+    for part in level_parts.split() if isinstance(level_parts, str) else []:
+        source, *names = part.split(":")
+        by = {"model": "the probability", "health": "the fall of its health"}.get(source, f"the rule {names[0]}")
+        words.append("a competitor in its region" if source == "raised" else f"{by} ({level_name(names[-1])})")
+    return ", ".join(words)
+
+
 def story(told: Story, currency: str) -> None:
     """Why one customer was flagged."""
     score, facts = told.score, told.facts
@@ -217,6 +270,8 @@ def story(told: Story, currency: str) -> None:
     out.print(f"[bold]{title}[/] as of {facts['as_of']:%Y-%m-%d}: [{STYLES[level]}]{level_name(level)}[/]")
     place = f"place {told.place} of {told.cohort_size} by risk" if told.place else cohort_reason(score["cohort"])
     percent = score["shown"] == PERCENT
+    if parts := _parts(score["level_parts"]):
+        out.print(f"The level comes from {parts}.", markup=False)
     risk = _outlook(score.to_dict(), interval=True)
     out.print(f"{risk[:1].upper()}{risk[1:]}; {place}. The window is this customer's own.", markup=False)
     chances = ", ".join(f"{days} days {chance:.0%}" for days, chance in probabilities(told).items())

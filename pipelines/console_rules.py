@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich.box import SIMPLE
 from rich.table import Table
 
 from models.claims import NEVER, OTHER
@@ -22,11 +23,11 @@ __all__ = ["bar", "files", "history", "in_use", "learned", "markdown", "reverted
 
 READING = (
     "new: warnings that opened after the first date; one goes on until the rule has been silent for 45 days. lost: of "
-    "them, no order within the own window, with the 95% interval. 60 days ahead: share of the losses with a new "
+    "them, no order within the own window, with the 95% interval. 60 days: share of the losses with a new "
     "warning 60 to 180 days before the order that never came was due. chance, cycle, model: what as many warnings "
-    "drawn by lot, by the silence in own cycles and by the model's probability would have reached. + and -: surely "
-    "above or below chance. lead: median days from the first warning to the loss. 60 or more: share of those warned "
-    "about so long before. warned: share of the losses warned about at all."
+    "drawn by lot, by the silence in own cycles and by the model's probability would have reached; none where no "
+    "threshold opens as many. + and -: surely above or below chance. lead: median days from the first warning to the "
+    "loss. long: share of those warned about 60 days before or more. warned: share of the losses warned about at all."
 )
 NO_MODEL = "No model stands beside: write a file with `kizashi backtest` and give it with --predictions."
 _SIGNS = {1.0: " +", -1.0: " -"}
@@ -40,9 +41,10 @@ _WHY = {
 def rules(found: RuleReport) -> None:
     """Everything that was found: the table, the rules that cannot speak, how early."""
     headings, rows = _cells(found)
-    table = Table(title=_title(found), title_justify="left", caption=READING, caption_justify="left")
+    out.print(_title(found), markup=False)
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False, caption=READING, caption_justify="left")
     for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place < 2 else "right", no_wrap=place == 0)
+        table.add_column(heading, justify="left" if place < 2 else "right", no_wrap=True)
     for place, row in enumerate(rows):
         later = found.table["kind"].iloc[place + 1] if place + 1 < len(rows) else ""
         table.add_row(*row, end_section=later != found.table["kind"].iloc[place])
@@ -102,7 +104,8 @@ def learned(found: Learned, used: Shares) -> None:
         gain = found.gain
         out.print(
             f"On the newest dates, with weights learned before them: AUC {found.new_auc:.3f} against "
-            f"{found.old_auc:.3f} with the set ones, a difference of {gain.value:+.3f} (95% interval {gain.low:+.3f} to {gain.high:+.3f}).",
+            f"{found.old_auc:.3f} with the set ones, a difference of {gain.value:+.3f} (95% interval {gain.low:+.3f} "
+            f"to {gain.high:+.3f}).",
             markup=False,
         )
 
@@ -163,14 +166,14 @@ def _title(found: RuleReport) -> str:
 
 def _cells(found: RuleReport) -> tuple[list[str], list[list[str]]]:
     others = [("random", "chance"), (CYCLE, CYCLE), *([(MODEL, MODEL)] if found.with_model else [])]
-    headings = ["rule", "row", "level", "new", "lost", *(name for _, name in others), "60 days ahead"]
-    headings += [*(name for _, name in others), "lead", "60 or more", "warned"]
+    headings = ["rule", "row", "level", "new", "lost", *(name for _, name in others), "60 days"]
+    headings += [*(name for _, name in others), "lead", "long", "warned"]
     rows = []
     for row in found.table.to_dict("records"):
         beside = {name: [_percent(row[f"{one}_{name}"]) for one, _ in others] for name in ("precision", "warned_60")}
         lost = _percent(row["precision"])
         if row["matured"]:
-            lost += f" [{_percent(row['precision_low'])}, {_percent(row['precision_high'])}]"
+            lost += f" [{100 * row['precision_low']:.0f}, {100 * row['precision_high']:.0f}]"
         rows.append(
             [
                 str(row["what"]),
@@ -193,7 +196,8 @@ def _told(found: RuleReport) -> list[str]:
     """What stands below the table."""
     leads, chance, ahead = found.leads, found.chance, found.ahead
     lines = [] if found.with_model else [NO_MODEL]
-    never = [code for code, n in zip(found.table["what"], found.table["rows"], strict=True) if n == 0]
+    alone = found.table[found.table["kind"] != "together"]
+    never = alone.loc[alone["rows"] == 0, "what"]
     for code, columns in found.silent.items():
         lines.append(f"Silent: {code}, because nothing tells {', '.join(columns)}.")
     if quiet := [code for code in never if code not in found.silent]:
@@ -202,12 +206,12 @@ def _told(found: RuleReport) -> list[str]:
         f"Rules with a level and health together (RB-13): {leads.warned:,} of {leads.losses:,} losses were warned "
         f"about before they fell (by lot {_percent(chance.warned)}), the median {_days(leads.median_days)} ahead (by "
         f"lot {_days(chance.lead_days)}), {_told_share(leads.long)} of them 60 days or more (by lot "
-        f"{_percent(chance.long)})."
+        f"{_percent(chance.long)}). The trade claims two to three months."
     )
     lines.append(
         f"First warned about three to six months before (HR-01): {_told_share(ahead.in_time)} of {ahead.in_time.n:,} "
         f"losses that could be (by lot {_percent(chance.in_time)}); three months or more: "
-        f"{_told_share(ahead.or_earlier)}."
+        f"{_told_share(ahead.or_earlier)}. The trade claims it of over 70% of companies, not of losses."
     )
     names = {OTHER: "no such stage, or lost already", NEVER: "never before the loss"}
     stages = "; ".join(f"{names.get(name, name)} {_percent(share.value)}" for name, share in found.stages.items())

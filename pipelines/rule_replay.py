@@ -28,6 +28,7 @@ from models.levels import LEVELS
 from models.losses import derived_losses
 from models.warning_rules import WarningRule, signals, silent_rules
 from pipelines.intake import FIRST_LOOKBACK_DAYS, Intake
+from pipelines.record_report import known_days
 from pipelines.rule_sections import company_rules
 from pipelines.working_day import columns_read, company_frame, scheme_in_use
 
@@ -166,13 +167,6 @@ def losses_of(order_days: pd.DataFrame, observed_until: date) -> pd.DataFrame:
     """Losses as the orders known by then tell them: ``customer_id`` and ``lost_on``, when the next order was due."""
     found = derived_losses(known_days(order_days, observed_until), observed_until)
     return found[["customer_id"]].assign(lost_on=found["expected_at"]).drop_duplicates(ignore_index=True)
-
-
-def known_days(order_days: pd.DataFrame, observed_until: date) -> pd.DataFrame:
-    """The order days of a snapshot table as they were known at a midnight."""
-    until = pd.Timestamp(observed_until)
-    seen = (order_days["visible_from"] <= until) & (order_days["visible_until"] > until) & (order_days["day"] < until)
-    return order_days.loc[order_days["is_order"] & seen, ["customer_id", "day", "amount"]]
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,9 @@ class RuleReport:
         tells, but for its lead times; ``lead_days`` (median over the losses that were warned about before they fell),
         ``lead_60_share`` (of those, at least 60 days before) and ``warned`` (share of the losses warned about);
         ``warned_60_low`` and ``warned_60_high``; ``cycle_`` and ``model_`` beside ``precision`` and ``warned_60``: as
-        many warnings by the silence in own cycles, and by the model. ``right_than_chance`` and ``early_than_chance``
-        are 1 where the whole interval of ``precision`` or ``warned_60`` lies above that of chance, -1 where below,
-        else 0, and NaN where there is nothing to tell by.
+        many warnings by the silence in own cycles, and by the model (NaN where no threshold opens so many).
+        ``right_than_chance`` and ``early_than_chance`` are 1 where the whole interval of ``precision`` or ``warned_60``
+        lies above that of chance, -1 where below, else 0, and NaN where there is nothing to tell by.
     silent
         Rules that could fire for nobody, with the columns they miss.
     dates
@@ -208,7 +208,9 @@ def _by_lot(
 ) -> Chance:
     found = []
     for _ in range(_LOTS if number else 0):
-        flag = panel.firing(rng.random(len(panel.rows)), {WARNED: number}, rng)[WARNED]
+        flag = panel.firing(rng.random(len(panel.rows)), {WARNED: number}, rng).get(WARNED)
+        if flag is None:
+            break
         drawn = panel.rows.loc[flag, _KEYS]
         told = claims.leads(panel.alerts(drawn, losses))
         in_time = claims.ahead(panel.alerts(drawn, ahead_of)).in_time.value
@@ -250,11 +252,13 @@ class _Panel:
         return self.counted & (rank < cut) & (self._before(rank) >= cut)
 
     def firing(self, score: Floats, numbers: Mapping[str, int], rng: np.random.Generator) -> dict[str, Flags]:
-        """For each number the rows above the threshold of a score that opens so many warnings."""
+        """For each number the rows above the threshold of a score that opens so many warnings, where one does."""
         customer = pd.factorize(self.rows["customer_id"])[0]
         rank, between = ranks(score, rng.permutation(customer.max() + 1).astype("float64")[customer])
         opening = openings(rank, self._before(rank), self.counted)
-        return {name: rank < cut_for(opening, between, number) for name, number in numbers.items()}
+        most = int(opening[between].max())
+        reached = {name: number for name, number in numbers.items() if number <= most}
+        return {name: rank < cut_for(opening, between, number) for name, number in reached.items()}
 
     def _before(self, rank: NDArray[np.int64]) -> NDArray[np.int64]:
         customer = pd.factorize(self.rows["customer_id"])[0].astype("int64")
@@ -269,7 +273,7 @@ def _at_equal_numbers(
     flags = panel.firing(score, some, rng)
     parts = [panel.rows.loc[flag, _KEYS].assign(rule=what) for what, flag in flags.items()]
     fired = pd.concat(parts) if parts else pd.DataFrame(columns=[*_KEYS, "rule"])
-    found = rule_record(fired, panel.rows, rules=list(some), draws=0, rng=rng).set_index("rule")
+    found = rule_record(fired, panel.rows, rules=list(flags), draws=0, rng=rng).set_index("rule")
     columns = {f"{name}_{figure}": found[figure].reindex(list(numbers)).to_numpy() for figure in _BESIDE}
     return pd.DataFrame({"what": list(numbers), **columns})
 

@@ -21,6 +21,7 @@ from models.artefact import MANIFEST
 from models.churn_model import ChurnModel
 from models.tracking import Tracking
 from pipelines.intake import Intake, run_id
+from pipelines.record_report import Past, read_past
 from pipelines.scoring import Peers, ScoreBucket
 from pipelines.settings import database_url, tracking_folder
 from pipelines.working_day import WorkingDay, working_day
@@ -101,7 +102,8 @@ def score(intake: Intake, *, supersede: bool = False, progress: Progress = silen
             stacklevel=2,
         )
     with Store.open(database_url(intake.settings, intake.request.out)) as store:
-        day = score_day(intake, champion, since=store.day_before(intake.as_of), progress=progress)
+        since, past = store.day_before(intake.as_of), read_past(store)
+        day = score_day(intake, champion, since=since, past=past, progress=progress)
         run = ScoringRun(
             run_id("score"),
             intake.as_of,
@@ -124,13 +126,21 @@ def score(intake: Intake, *, supersede: bool = False, progress: Progress = silen
     return Scored(day, champion, published, decided[0] if moved else None)
 
 
-def score_day(intake: Intake, champion: Champion, *, since: date | None = None, progress: Progress = silent) -> Day:
+def score_day(
+    intake: Intake,
+    champion: Champion,
+    *,
+    since: date | None = None,
+    past: Past | None = None,
+    progress: Progress = silent,
+) -> Day:
     """Everything about a date, not stored anywhere; scored bucket by bucket, so that memory holds one at a time.
 
-    `since` is the date that was published before: changes since then set off tasks.
+    `since` is the date that was published before: changes since then set off tasks; `past` are the warnings so far, for
+    their track record.
     """
     with snapshots_of(intake, champion.model, progress=progress) as parts:
-        return score_parts(intake, champion.model, parts, since=since, progress=progress)
+        return score_parts(intake, champion.model, parts, since=since, past=past, progress=progress)
 
 
 @contextmanager
@@ -151,7 +161,13 @@ def snapshots_of(intake: Intake, model: ChurnModel, *, progress: Progress = sile
 
 
 def score_parts(
-    intake: Intake, model: ChurnModel, parts: SnapshotParts, *, since: date | None = None, progress: Progress = silent
+    intake: Intake,
+    model: ChurnModel,
+    parts: SnapshotParts,
+    *,
+    since: date | None = None,
+    past: Past | None = None,
+    progress: Progress = silent,
 ) -> Day:
     """Score every bucket, then give the levels their room among all customers, and add what rules and health say."""
     progress("probabilities and reasons", 0.3)
@@ -176,7 +192,7 @@ def score_parts(
     told = pd.concat([one.reasons for one in found], ignore_index=True)
     told = told.sort_values(["customer_id", "position"], ignore_index=True)
     narrowed = funnels_together(one.funnel for one in found)
-    working = working_day(intake, model, parts, scores, told, since, progress=progress)
+    working = working_day(intake, model, parts, scores, told, since, past=past, progress=progress)
     return Day(working.scores, told, working, narrowed, f"{sum(one.digest for one in found) % 2**64:016x}")
 
 

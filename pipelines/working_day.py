@@ -20,6 +20,7 @@ from features.daily_facts import daily_facts
 from features.file_changes import new_changes
 from features.passes import SnapshotParts
 from features.snapshots import ELIGIBLE, Progress, silent
+from features.windows import ALL_YEAR
 from models import early, stages
 from models.churn_model import ChurnModel
 from models.episodes import TODAY
@@ -31,6 +32,7 @@ from models.warning_conditions import conditions
 from models.warning_rules import WarningRule, rule_levels, signals, silent_rules
 from pipelines.intake import Intake
 from pipelines.loop_sections import task_terms
+from pipelines.record_report import Past, order_days, record_reports
 from pipelines.rule_sections import company_rules
 from serving.day_records import HEALTH_COLUMNS, PROFILE_COLUMNS, SIGNAL_COLUMNS, DayFrames, Decision, Loop, LoopState
 from serving.decision import Decided, Terms, Today, decide
@@ -41,8 +43,9 @@ SHOWN = (
     "days_since_last_order", "order_cycle_days", "days_to_next_expected_order", "days_since_last_interaction",
     "order_days_ever", "revenue_365d", "new_contact_hardly_known", "stated_risk_level", "days_until_budget_month",
 )  # fmt: skip
-_SEASON = ("days_since_last_order", "open_season_days_since_last_order", "order_cycle_days", "rhythm_class", "cohort")
-_RHYTHM = ("order_cycle_days", "days_to_next_expected_order")
+#: What the cycle is stretched by, and nothing shows.
+_RHYTHM_ALONE = ("open_season_days_since_last_order", "open_months", "cohort")
+_SEASON = ("days_since_last_order", "order_cycle_days", "rhythm_class", *_RHYTHM_ALONE)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def working_day(
     reasons: pd.DataFrame,
     since: date | None,
     *,
+    past: Past | None = None,
     progress: Progress = silent,
 ) -> WorkingDay:
     """Health, rules, levels, stages and lists' facts of a date.
@@ -99,6 +103,8 @@ def working_day(
         Of :func:`pipelines.score.score_parts`; levels are still those of the probability alone.
     since
         The date that was published before, None for the first one: changes since then set off tasks.
+    past
+        The warnings so far, for the track record; None where there is none to be told.
     """
     settings = intake.settings
     rules, options = company_rules(settings.rules, intake.events.further)
@@ -115,11 +121,18 @@ def working_day(
     unit = settings.trial.pilot().column
     today = Today(_for_episodes(scored, facts, listed, reasons, unit), facts, fired, _changes(intake, since))
     silent_here = silent_rules(frame, rules, options)
+    reports: dict[str, Any] = {"silent_rules": {name: list(columns) for name, columns in silent_here.items()}}
+    if past is not None:
+        eligible = scored.loc[scored["cohort"] == ELIGIBLE, "customer_id"]
+        reports |= record_reports(
+            past, order_days(parts, intake.observed_until), eligible, as_of=intake.as_of,
+            observed_until=intake.observed_until, cool_down_days=settings.warnings.terms().cool_down_days,
+        )  # fmt: skip
     frames = DayFrames(
         profiles=_profiles(frame, scored),
         health=_health_frame(health, scored),
         signals=fired[fired["customer_id"].isin(scored["customer_id"])][list(SIGNAL_COLUMNS)],
-        reports={"silent_rules": {name: list(columns) for name, columns in silent_here.items()}},
+        reports=reports,
     )
     return WorkingDay(scored, frames, today, _terms(intake, model, rules), _digest(frame, fired, health, intake))
 
@@ -154,14 +167,22 @@ def company_frame(intake: Intake, parts: Columns, rules: tuple[WarningRule, ...]
     features = parts.columns(columns_read(rules) - (set(facts) - {"customer_id"}))
     frame = facts.merge(features, on="customer_id", how="left").merge(contacts, on="customer_id", how="left")
     frame = frame.assign(as_of=pd.Timestamp(as_of).as_unit("s"))
-    silence, counted = frame["days_since_last_order"], frame["open_season_days_since_last_order"]
-    seasonal = (frame["rhythm_class"] == "seasonal") & counted.notna()
-    stretch = (silence / counted.where(counted > 0)).where(seasonal, 1.0)
-    cycle = (frame["order_cycle_days"] * stretch).where(frame["cohort"] != "project")
-    adjusted = {"order_cycle_days": cycle}
+    adjusted = {"order_cycle_days": _own_cycle(frame)}
     if "days_to_next_expected_order" in frame:
-        adjusted["days_to_next_expected_order"] = cycle - silence
-    return frame.assign(**adjusted).drop(columns=["cohort", "open_season_days_since_last_order"]).copy()
+        adjusted["days_to_next_expected_order"] = adjusted["order_cycle_days"] - frame["days_since_last_order"]
+    told = frame.assign(**adjusted)
+    return told[[name for name in told if name not in _RHYTHM_ALONE]].copy()
+
+
+def _own_cycle(frame: pd.DataFrame) -> pd.Series:
+    """The days that a silence is held against, by row."""
+    silence, counted = frame["days_since_last_order"], frame["open_season_days_since_last_order"]
+    cycle, months = frame["order_cycle_days"], frame["open_months"].fillna(ALL_YEAR).astype("int64")
+    closed_days = 365 * (1 - months.map(int.bit_count) / 12)
+    # a usual gap of a year has the closed months in it already
+    seasonal = (frame["rhythm_class"] == "seasonal") & counted.notna() & (cycle < closed_days)
+    stretch = (silence / counted.where(counted > 0)).where(seasonal, 1.0)
+    return (cycle * stretch).where(frame["cohort"] != "project")
 
 
 def _columns(condition: Any) -> tuple[str, ...]:
@@ -310,7 +331,7 @@ def _digest(frame: pd.DataFrame, fired: pd.DataFrame, health: pd.DataFrame, inta
     )
     digest = hashlib.sha256(json.dumps(sections, sort_keys=True, default=str).encode())
     for part in (frame, fired, health):
-        lists = part.select_dtypes("object")  # dicts and lists have no hash of their own
-        told = part.assign(**{str(name): lists[name].map(str) for name in lists})
+        # dicts and lists have no hash of their own
+        told = part.assign(**{str(name): part[name].map(str) for name in part if part[name].dtype == object})
         digest.update(pd.util.hash_pandas_object(told, index=False).to_numpy().tobytes())
     return digest.hexdigest()

@@ -91,10 +91,11 @@ def decide(state: LoopState, today: Today, terms: Terms) -> Decided:
     opened = _opened(moves.opened, today.scored, terms, state.at)
     standing = _standing(state.episodes, moves, opened)
     here = today.facts[terms.pilot.of(today.facts)]
+    changes = today.changes[today.changes["customer_id"].isin(here["customer_id"])]
     told = state.accounts if len(state.accounts) else pd.DataFrame(columns=["customer_id", "last_contact_on"])
     tasks = pd.concat([state.tasks, state.ended_tasks], ignore_index=True)
     frames = (here, today.signals, standing, told)
-    due = due_tasks(*frames, today.changes, tasks, terms.tasks, state.as_of)
+    due = due_tasks(*frames, changes, tasks, terms.tasks, state.as_of)
     ended = ended_tasks(*frames, state.tasks, terms.tasks, state.as_of)
     events = [
         *handed.events,

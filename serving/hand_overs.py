@@ -4,7 +4,7 @@ The daily run does for the source what :func:`serving.loop.hand_over` does for p
 handed over stays where it is until the source names anybody but the one who gave it away.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,42 +68,21 @@ def handed_over(state: LoopState, facts: pd.DataFrame, signals: pd.DataFrame, ch
     former = _former(state, owners, changes)
     if not former:
         return HandedOver([], state)
-    rows = {row["customer_id"]: row for row in records(facts[facts["customer_id"].isin(former)])}
     entered = {row["customer_id"]: row for row in records(state.accounts)}
     fired = signals[signals["customer_id"].isin(former)].groupby("customer_id")["rule"].agg(list).to_dict()
     warned = {row["customer_id"]: row for row in records(state.episodes) if row["closed_on"] is None}
     asked: dict[str, list[Row]] = {}
     for row in records(state.tasks):
         asked.setdefault(row["customer_id"], []).append(row)
-    events, moved = [], set()
-    for who in sorted(former):
-        open_tasks, warning = asked.get(who, []), warned.get(who)
-        moving = [row for row in open_tasks if _moves(row, former[who])]
-        payload: dict[str, Any] = {"owner": owners[who]}
-        for row in moving:
-            said = {**payload, "version": int(row["version"]) + 1}
-            events.append(Event("task_changed", SYSTEM, state.at, said, who, row["episode_id"], row["task_id"]))
-        moved |= {row["task_id"] for row in moving}
-        if warning is not None and warning["owner"] in former[who]:
-            said = {**payload, "version": int(warning["version"]) + 1}
-            events.append(Event("episode_changed", SYSTEM, state.at, said, who, warning["episode_id"]))
-            moved.add(warning["episode_id"])
-        told = {
-            "from_owner": next((one for one in former[who] if one is not None), None),
-            "to_owner": owners[who],
-            "on": state.as_of,
-            "brief": _brief(rows[who], entered.get(who, _NO_ROW), warning, open_tasks, fired.get(who, [])),
-            "tasks": [row["task_id"] for row in moving],
-        }
-        once = f"owner:{who}:{state.as_of}:{owners[who]}"
-        events.append(Event("owner_changed", SYSTEM, state.at, told, who, once=once))
+    events = []
+    for row in records(facts[facts["customer_id"].isin(former)]):
+        who = row["customer_id"]
+        told = _Account(row, entered.get(who, _NO_ROW), warned.get(who), asked.get(who, []), fired.get(who, []))
+        events += told.events(former[who], owners[who], state)
+    moved = {one.episode_id if one.kind == "episode_changed" else one.task_id for one in events}
+    episodes = _with_owners(state.episodes, "episode_id", moved, owners)
     return HandedOver(
-        events,
-        replace(
-            state,
-            episodes=_with_owners(state.episodes, "episode_id", moved, owners),
-            tasks=_with_owners(state.tasks, "task_id", moved, owners),
-        ),
+        events, replace(state, episodes=episodes, tasks=_with_owners(state.tasks, "task_id", moved, owners))
     )
 
 
@@ -121,38 +100,64 @@ def _former(state: LoopState, owners: Mapping[str, str], changes: pd.DataFrame) 
     return former
 
 
-def _moves(task: Row, former: list[str | None]) -> bool:
-    """Whether a task goes along: one of nobody only where it is sales' own."""
-    return task["owner"] in former and (task["owner"] is not None or task["team"] == SALES)
+@dataclass(frozen=True)
+class _Account:
+    """What is known of an account that changes hands, and what is open with it."""
 
+    row: Row
+    entered: Row
+    warning: Row | None
+    tasks: list[Row]
+    rules: list[str]
 
-def _brief(row: Row, entered: Row, warning: Row | None, tasks: list[Row], rules: list[str]) -> dict[str, Any]:
-    """The parts of :data:`serving.loop.BRIEF`; what people entered counts before the file."""
-    file = dict(row)
-    days = [day for day in (row.get("last_contact_on"), entered.get("last_contact_on")) if day is not None]
-    file["last_contact_on"] = max(days, default=None)
-    history = [
-        {"kind": kind, "on": file[on], **({"amount": _number(file.get(amount))} if amount else {})}
-        for kind, (on, amount) in _MOMENTS.items()
-        if file.get(on) is not None
-    ]
-    issues = [{"kind": "task", "what": one["kind"], "since": one["created_on"]} for one in tasks]
-    if warning is not None:
-        issues.insert(0, {"kind": "warning", "what": warning["level"], "since": warning["opened_on"]})
-    months = row.get("budget_months")
-    return {
-        "history": sorted(history, key=lambda one: str(one["on"])),
-        "open_issues": [*issues, *({"kind": "rule", "what": rule, "since": None} for rule in sorted(rules))],
-        "temperature": entered.get("temperature") or row.get("temperature"),
-        "budget_months": [int(month) for month in months] if hasattr(months, "__len__") else None,
-    }
+    def events(self, former: list[str | None], owner: str, state: LoopState) -> list[Event]:
+        """The moves from any of the former owners, and the change of hands itself."""
+        who, events, moved = self.row["customer_id"], [], []
+        for row in self.tasks:
+            # a task of nobody goes along only where it is sales' own
+            if row["owner"] in former and (row["owner"] is not None or row["team"] == SALES):
+                said = {"owner": owner, "version": int(row["version"]) + 1}
+                events.append(Event("task_changed", SYSTEM, state.at, said, who, row["episode_id"], row["task_id"]))
+                moved.append(row["task_id"])
+        if self.warning is not None and self.warning["owner"] in former:
+            said = {"owner": owner, "version": int(self.warning["version"]) + 1}
+            events.append(Event("episode_changed", SYSTEM, state.at, said, who, self.warning["episode_id"]))
+        told = {
+            "from_owner": next((one for one in former if one is not None), None),
+            "to_owner": owner,
+            "on": state.as_of,
+            "brief": self.brief(),
+            "tasks": moved,
+        }
+        once = f"owner:{who}:{state.as_of}:{owner}"
+        return [*events, Event("owner_changed", SYSTEM, state.at, told, who, once=once)]
+
+    def brief(self) -> dict[str, Any]:
+        """The parts of :data:`serving.loop.BRIEF`; what people entered counts before the file."""
+        contacts = [day for day in (self.row.get("last_contact_on"), self.entered.get("last_contact_on")) if day]
+        file = {**self.row, "last_contact_on": max(contacts, default=None)}
+        history = [
+            {"kind": kind, "on": file[on], **({"amount": _number(file.get(amount))} if amount else {})}
+            for kind, (on, amount) in _MOMENTS.items()
+            if file.get(on) is not None
+        ]
+        issues = [{"kind": "task", "what": one["kind"], "since": one["created_on"]} for one in self.tasks]
+        if self.warning is not None:
+            issues.insert(0, {"kind": "warning", "what": self.warning["level"], "since": self.warning["opened_on"]})
+        months = file.get("budget_months")
+        return {
+            "history": sorted(history, key=lambda one: str(one["on"])),
+            "open_issues": [*issues, *({"kind": "rule", "what": rule, "since": None} for rule in sorted(self.rules))],
+            "temperature": self.entered.get("temperature") or file.get("temperature"),
+            "budget_months": [int(month) for month in months] if isinstance(months, Iterable) else None,
+        }
 
 
 def _number(value: Any) -> float | None:
     return None if value is None or value != value else float(value)
 
 
-def _with_owners(frame: pd.DataFrame, key: str, moved: set[str], owners: Mapping[str, str]) -> pd.DataFrame:
+def _with_owners(frame: pd.DataFrame, key: str, moved: set[str | None], owners: Mapping[str, str]) -> pd.DataFrame:
     """The rows with the owners of those that moved, at the version that their events make."""
     here = frame[key].isin(moved)
     new = frame["customer_id"].map(owners)

@@ -80,7 +80,7 @@ def _typed(kind: sa.types.TypeEngine[Any], value: Any) -> Any:
         return date.fromisoformat(value)
     if isinstance(kind, sa.JSON):
         # As the ledger keeps it, so that a rebuilt table is the same.
-        return json.loads(json.dumps(value, default=plain))
+        return json.loads(json.dumps(value, default=plain, sort_keys=True))
     return value
 
 

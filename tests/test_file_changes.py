@@ -2,7 +2,6 @@
 
 from datetime import date, timedelta
 
-import pandas as pd
 import pytest
 from accounts_at import InMemory
 from orders import lines
@@ -85,4 +84,4 @@ def test_on_the_first_run_a_value_that_was_never_there_before_is_told_without_on
 def test_a_company_without_such_a_table_has_no_news() -> None:
     found = new_changes(InMemory({"transactions": lines(ORDERS)}), TODAY - DAY, TODAY)
     assert (len(found), tuple(found)) == (0, COLUMNS)
-    assert found["customer_id"].dtype == pd.StringDtype("pyarrow", na_value=float("nan")) or found.empty
+    assert found["customer_id"].dtype == "str"

@@ -137,6 +137,7 @@ def told_company(dates: int = 21, customers: int = 150, seed: int = 0, season: f
         days_since_last_order=np.ceil(rng.uniform(0.01, 0.3, n) * age),
         order_days_ever=rng.integers(2, 20, n).astype("float64"),
         cohort=ELIGIBLE,
+        gap_median_days_ever=40.0,
         long_gap_days=60.0,
         churn_window_days=90,
     )

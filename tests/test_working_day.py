@@ -1,0 +1,258 @@
+"""What a date says besides probabilities: facts, rules, health, levels, and what lists and warnings are made of."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from companies import DAY, SHORT, Company, written
+from orders import lines
+from two_clocks import scrambled
+
+from features.passes import take_parts
+from features.snapshots import ELIGIBLE, Cohort, Window
+from models.levels import LOUDNESS
+from models.warning_rules import signals
+from pipelines.intake import Intake, Request, take_in
+from pipelines.rule_sections import company_rules
+from pipelines.score import Day, MissingFeatures, Scored, champion_of, score, score_day
+from pipelines.settings import database_url
+from pipelines.working_day import company_frame
+from serving.list_rows import Terms
+from serving.lists import morning
+from serving.store import Store
+
+pytest_plugins = ["trained"]
+
+RUN_AT = datetime(2030, 1, 1, tzinfo=UTC)
+#: Rules that hold a silence against the customer's own cycle.
+RHYTHM_RULES = {"order_late", "orders_stopped", "important_orders_stopped", "churned", "order_overdue"}
+
+
+@pytest.fixture(scope="module")
+def days(
+    company: Company, scored: tuple[Intake, Scored], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Scored]]:
+    """Three days of the company, one after the other, in one store: its output folder, and what each day said."""
+    out = Path(shutil.copytree(scored[0].request.out, tmp_path_factory.mktemp("days") / "out"))
+    later = [score(company.taken_in(out, DAY + timedelta(days=number))) for number in (1, 2)]
+    return out, [scored[1], *later]
+
+
+@contextmanager
+def store_of(intake: Intake, out: Path) -> Iterator[Store]:
+    with Store.open(database_url(intake.settings, out), create=False) as store:
+        yield store
+
+
+def test_a_level_is_the_loudest_of_its_parts_and_one_louder_beside_a_competitor(
+    days: tuple[Path, list[Scored]],
+) -> None:
+    raised = 0
+    for done in days[1]:
+        scores = done.day.scores
+        parts = scores[["model_level", "health_level", "rule_level"]].map(LOUDNESS.get).max(axis=1)
+        told = scores["level_parts"].fillna("").str
+        steps = told.contains("raised:competitor")
+        raised += int(steps.sum())
+        expected = (parts + steps).clip(upper=LOUDNESS["red"])
+        assert scores["level"].map(LOUDNESS.get).tolist() == expected.tolist()
+        for source in ("model", "health"):
+            assert (told.contains(f"{source}:") == (scores[f"{source}_level"] != "none")).all()
+        assert (told.contains("rule:") == (scores["rule_level"] != "none")).all()
+    assert raised > 0
+
+
+def test_nobody_outside_the_cohort_bears_a_level_or_gets_a_warning(days: tuple[Path, list[Scored]]) -> None:
+    for done in days[1]:
+        outside = done.day.scores[done.day.scores["cohort"] != ELIGIBLE]
+        assert len(outside) > 0
+        assert set(outside["level"]) == {"none"}
+        assert outside["level_parts"].isna().all()
+        assert done.decided is not None
+        assert not set(done.decided.moves.opened["customer_id"]) & set(outside["customer_id"])
+
+
+def test_whoever_is_lost_has_been_silent_for_longer_than_its_own_window(days: tuple[Path, list[Scored]]) -> None:
+    for done in days[1]:
+        lost = done.day.scores.query("stage == 'lost'").set_index("customer_id")
+        facts = done.day.working.today.facts.set_index("customer_id").loc[lost.index]
+        assert len(lost) > 0
+        assert (facts["days_since_last_order"] > facts["churn_window_days"]).all()
+        assert (facts["days_since_last_order"] > 2 * facts["order_cycle_days"]).all()
+
+
+def test_warnings_and_tasks_of_three_days_are_each_there_once(scored: tuple[Intake, Scored], days: Any) -> None:
+    out, done = days
+    with store_of(scored[0], out) as store:
+        episodes, tasks, verified = store.episodes().rows, store.tasks().rows, store.verified()
+    assert verified.whole
+    opened = [len(one.decided.moves.opened) for one in done]
+    assert len(episodes) == sum(opened)
+    assert opened[0] > 0
+    assert not episodes[episodes["closed_on"].isna()]["customer_id"].duplicated().any()
+    assert not tasks[tasks["state"] == "open"].duplicated(["customer_id", "cause"]).any()
+    assert len(tasks) == sum(len(one.decided.new_tasks) for one in done)
+    # what sets tasks off is new on the first day alone: the days after it have what changed
+    assert len(done[1].decided.new_tasks) < len(done[0].decided.new_tasks) / 4
+
+
+def test_the_published_profile_makes_the_lists_that_the_days_own_frame_makes(
+    scored: tuple[Intake, Scored], days: tuple[Path, list[Scored]]
+) -> None:
+    out, done = days
+    last = done[-1]
+    as_of = last.published.run.as_of
+    with store_of(scored[0], out) as store:
+        kept, scores, tasks = store.profiles(as_of), store.scores(as_of), store.tasks(state="open").rows
+    facts = pd.DataFrame(
+        [{**row, "customer_id": who} for who, row in zip(kept["customer_id"], kept["facts"], strict=True)]
+    )
+    said = scores[["customer_id", "level", "stage", "queue", "churn_probability", "value_at_risk", "expected_loss"]]
+    published = facts.assign(owner=kept["owner"], as_of=pd.Timestamp(as_of)).merge(said, on="customer_id")
+    own = last.day.working.today.facts.drop(columns=["level", "stage", "value_at_risk", "expected_loss"])
+    own = own.merge(said, on="customer_id")
+    lists = [morning(rows, None, as_of, terms=Terms(), tasks=tasks) for rows in (published, own)]
+    assert lists[0].counts == lists[1].counts
+    assert lists[0].counts["red"] > 0
+    for name in ("red", "yellow", "grey"):
+        assert lists[0].lists[name]["customer_id"].tolist() == lists[1].lists[name]["customer_id"].tolist()
+
+
+# Small companies, written by hand
+
+
+def frame_of(
+    folder: Path, tables: Mapping[str, str | pd.DataFrame], as_of: date, settings: str = SHORT
+) -> pd.DataFrame:
+    """The company's frame on a date, with the rules that fired in the column ``fired``."""
+    data = folder / "data"
+    for name, table in tables.items():
+        written(lines(table) if isinstance(table, str) else table, data, settings, name)
+    intake = take_in(Request(str(data), folder / "out", as_of), run_at=RUN_AT)
+    rules, options = company_rules(intake.settings.rules, intake.events.further)
+    (folder / "parts").mkdir()
+    parts = take_parts(intake.events, [as_of], folder / "parts", cohort=Cohort(), window=Window(), options={})
+    frame = company_frame(intake, parts, rules)
+    fired = signals(frame, rules, options)
+    said = fired.groupby("customer_id")["rule"].agg(set).reindex(frame["customer_id"])
+    return frame.assign(fired=[one if isinstance(one, set) else set() for one in said]).set_index("customer_id")
+
+
+def orders(**days: list[date]) -> str:
+    """Orders of these customers, and of one who still orders after all dates here, so that the data reach them."""
+    days = {**days, "clerk": [date(2026, 12, 30)]}
+    rows = [f"{who} {who}{place} {day} 100" for who, held in days.items() for place, day in enumerate(held)]
+    return "\n".join(["customer_id order_id ordered_at amount", *rows])
+
+
+#: The years in which everybody ordered.
+YEARS = range(2021, 2026)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "fires"),
+    [
+        (date(2026, 2, 12), set()),
+        (date(2026, 9, 10), {"order_overdue"}),
+        (date(2026, 9, 11), {"order_overdue", "order_late"}),
+    ],
+)
+def test_rb_03_a_yearly_buyer_at_month_eleven_is_not_late_and_not_on_the_red_list(
+    tmp_path: Path, as_of: date, fires: set[str]
+) -> None:
+    # the newest order was on 12 March 2025, the cycle is 365 days: late is after 547.5 of them
+    yearly = [date(year, 3, 12) for year in YEARS]
+    monthly = [date(2025, 1, 5) + timedelta(days=30 * number) for number in range(12)]
+    customers = "customer_id rank\nyearly A\nmonthly A\nclerk -"
+    frame = frame_of(tmp_path, {"transactions": orders(yearly=yearly, monthly=monthly), "customers": customers}, as_of)
+    assert frame.loc["yearly", "order_cycle_days"] == 365
+    assert frame.loc["yearly", "fired"] & RHYTHM_RULES == fires
+    assert "important_orders_stopped" in frame.loc["monthly", "fired"]
+
+
+def test_a_seasonal_buyer_out_of_its_season_is_not_late_and_in_it_is(tmp_path: Path) -> None:
+    # every ten days from April to July; the season after the last order passes without one
+    season = [date(year, 4, 2) + timedelta(days=10 * number) for year in YEARS for number in range(12)]
+    steady = [date(2021, 1, 5) + timedelta(days=10 * number) for number in range(180)]
+    tables = {"transactions": orders(season=season, steady=steady)}
+    winter = frame_of(tmp_path / "winter", tables, date(2026, 3, 20)).loc["season"]
+    assert winter["rhythm_class"] == "seasonal"
+    assert winter["fired"] & RHYTHM_RULES <= {"order_late", "order_overdue"}
+    assert "important_orders_stopped" not in winter["fired"]
+    summer = frame_of(tmp_path / "summer", tables, date(2026, 6, 1)).loc["season"]
+    assert {"order_late", "orders_stopped"} <= summer["fired"]
+
+
+def test_a_customer_of_projects_gets_no_rule_of_the_rhythm(tmp_path: Path) -> None:
+    bursts = [date(2022, 2, 1), date(2023, 1, 10), date(2024, 6, 20)]
+    project = [start + timedelta(days=4 * number) for start in bursts for number in range(5)]
+    frame = frame_of(tmp_path, {"transactions": orders(project=project, other=project[:3])}, date(2025, 3, 1))
+    assert frame.loc["project", "rhythm_class"] == "project"
+    assert pd.isna(frame.loc["project", "order_cycle_days"])
+    assert not frame.loc["project", "fired"] & RHYTHM_RULES
+
+
+def test_op_01_a_rule_of_ones_own_reads_a_column_of_ones_own(tmp_path: Path) -> None:
+    settings = (
+        SHORT
+        + """
+[[rules.own]]
+id = "few_machines"
+words = "The customer has few machines and orders rarely."
+when = "machines <= 3 and days_since_last_order >= 20"
+level = "orange"
+"""
+    )
+    customers = "customer_id machines\nA 2\nB 3\nC 4\nD -\nclerk -"
+    held = {who: [date(2025, 1, 1), date(2025, 2, 1)] for who in "ABCD"}
+    tables = {"transactions": orders(**held), "customers": customers}
+    frame = frame_of(tmp_path, tables, date(2025, 2, 21), settings)
+    assert {who: "few_machines" in fired for who, fired in frame["fired"].items()} == {
+        "A": True,
+        "B": True,
+        "C": False,
+        "D": False,
+    }
+    assert frame["machines"].tolist()[:3] == [2, 3, 4]
+
+
+def test_what_comes_after_the_date_changes_nothing(tmp_path: Path, company: Company) -> None:
+    tables = company.tables()
+    future = scrambled(tables, DAY)
+    found = [frame_of(tmp_path / name, held, DAY) for name, held in (("as_is", tables), ("scrambled", future))]
+    pd.testing.assert_frame_equal(*(one.drop(columns="fired") for one in found), check_exact=True)
+    assert found[0]["fired"].tolist() == found[1]["fired"].tolist()
+
+
+def day_of(company: Company, folder: Path, settings: str = SHORT, **tables: pd.DataFrame) -> Day:
+    """The day of other data, by the company's champion."""
+    for name, table in tables.items():
+        written(table, folder / "data", settings, name)
+    intake = take_in(Request(str(folder / "data"), company.register_at(folder / "out"), DAY))
+    with pytest.warns(MissingFeatures):
+        return score_day(intake, champion_of(intake.request.out))
+
+
+def test_op_01_a_rule_of_ones_own_makes_levels_warnings_and_tasks_of_its_team(company: Company, tmp_path: Path) -> None:
+    own = '[[rules.own]]\nid = "slow_machine"\nwords = "It is slow."\nwhen = "machine_age >= 5"\nlevel = "red"\n'
+    filed = company.customers()[["customer_id"]].assign(machine_age=lambda rows: range(len(rows))[::-1])
+    day = day_of(company, tmp_path, SHORT + own, transactions=company.orders(), customers=filed)
+    inside = day.scores[day.scores["cohort"] == ELIGIBLE].merge(filed, on="customer_id")
+    old = inside["machine_age"] >= 5
+    assert set(inside.loc[old, "level"]) == {"red"}
+    assert inside["level_parts"].fillna("").str.contains("rule:slow_machine:red").tolist() == old.tolist()
+
+
+def test_a_company_of_two_columns_has_its_working_day(company: Company, tmp_path: Path) -> None:
+    day = day_of(company, tmp_path, transactions=company.orders()[["customer_id", "ordered_at"]])
+    profiles = day.working.frames.profiles
+    assert set(profiles["customer_id"]) == set(day.scores["customer_id"])
+    assert profiles["owner"].isna().all()
+    assert {"orders_stopped", "order_late"} <= set(day.working.frames.signals["rule"])
+    assert set(day.scores["level"]) > {"none"}
+    assert "payment_slow" in day.working.frames.reports["silent_rules"]
