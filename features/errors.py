@@ -14,6 +14,7 @@
     |-- InvalidPredictions        predictions that cannot be evaluated (in models/figures.py)
     |-- DataRefused               data that are not as the champion's were (in pipelines/data_gate.py)
     |-- PromotionRefused          a model that did not pass the gate (in pipelines/promotion.py)
+    |-- UnknownNotice             a notice that nobody has words for (in serving/notices.py)
     `-- StoreError                results that contradict what is already published
         |-- Stale                 a change of what somebody else has changed since (in serving/projection.py)
         `-- KeyReused             a request's key that came with another request (in serving/idempotency.py)

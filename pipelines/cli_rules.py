@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
     )(weights)
     health.command(epilog='Example: kizashi health revert --by Kim --why "too loud in spring"')(revert)
     health.command(epilog="Example: kizashi health history")(history)
-    app.add_typer(health, name="health")
+    app.add_typer(health, name="health", epilog="Example: kizashi health history")
 
 
 def rules(

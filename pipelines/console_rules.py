@@ -211,7 +211,8 @@ def _told(found: RuleReport) -> list[str]:
     lines.append(
         f"First warned about three to six months before (HR-01): {_told_share(ahead.in_time)} of {ahead.in_time.n:,} "
         f"losses that could be (by lot {_percent(chance.in_time)}); three months or more: "
-        f"{_told_share(ahead.or_earlier)}. The trade claims it of over 70% of companies, not of losses."
+        f"{_told_share(ahead.or_earlier)} (by lot {_percent(chance.or_earlier)}). The trade claims it of over 70% of "
+        "companies, not of losses."
     )
     names = {OTHER: "no such stage, or lost already", NEVER: "never before the loss"}
     stages = "; ".join(f"{names.get(name, name)} {_percent(share.value)}" for name, share in found.stages.items())

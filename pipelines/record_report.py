@@ -84,7 +84,7 @@ def record_reports(
     reports: dict[str, Any] = {"rules": past.rules.to_dict("records")}
     if past.since is None or past.since >= as_of:
         return reports
-    opened = past.episodes[[day <= as_of for day in past.episodes["opened_on"]]]
+    opened = past.episodes[past.episodes["opened_on"].map(lambda day: day <= as_of).astype(bool)]
     terms = Terms(max(past.since, as_of - timedelta(days=RECORD_DAYS)), as_of, cool_down_days=cool_down_days)
     outcomes, losses = what_came(opened, orders, observed_until)
     warned = _as_judged(opened)
@@ -168,7 +168,7 @@ def _outcomes(episodes: pd.DataFrame, orders: pd.DataFrame, due: pd.DataFrame, u
     rows = pd.DataFrame(
         {
             "episode_id": episodes["episode_id"].to_numpy(),
-            "customer_id": episodes["customer_id"].astype("str").to_numpy(),
+            "customer_id": episodes["customer_id"].astype("str").reset_index(drop=True),
             "opened": pd.to_datetime(pd.Series(list(episodes["opened_on"]), dtype="object")).astype("datetime64[us]"),
             "window": pd.to_timedelta(episodes["churn_window_days"].to_numpy(dtype="float64"), unit="D"),
         }

@@ -56,14 +56,16 @@ class Chance:
     ----------
     lead_days
         Median days from the first warning to the loss.
-    warned, long, in_time
-        Shares: of the losses warned about; of those, at least 60 days before; of all, three to six months before.
+    warned, long, in_time, or_earlier
+        Shares: of the losses warned about; of those, at least 60 days before; of the losses that could be, three to six
+        months before, and three months or more.
     """
 
     lead_days: float
     warned: float
     long: float
     in_time: float
+    or_earlier: float
 
 
 @dataclass(frozen=True)
@@ -213,9 +215,10 @@ def _by_lot(
             break
         drawn = panel.rows.loc[flag, _KEYS]
         told = claims.leads(panel.alerts(drawn, losses))
-        in_time = claims.ahead(panel.alerts(drawn, ahead_of)).in_time.value
-        found.append((told.median_days, told.warned / told.losses if told.losses else np.nan, told.long.value, in_time))
-    return Chance(*(float(value) for value in np.array(found).mean(axis=0))) if found else Chance(*[float("nan")] * 4)
+        early = claims.ahead(panel.alerts(drawn, ahead_of))
+        warned = told.warned / told.losses if told.losses else np.nan
+        found.append((told.median_days, warned, told.long.value, early.in_time.value, early.or_earlier.value))
+    return Chance(*(float(value) for value in np.array(found).mean(axis=0))) if found else Chance(*[float("nan")] * 5)
 
 
 @dataclass(frozen=True)

@@ -43,11 +43,14 @@ class HandedOver:
 
     @property
     def by_owner(self) -> dict[str, list[dict[str, Any]]]:
-        """New owner -> ``customer_id``, ``from_owner``, ``tasks`` and ``brief`` of the accounts that came to it."""
+        """New owner -> ``customer_id``, ``from_owner`` and ``tasks`` of the accounts that came to it.
+
+        The brief stays in the ledger, where whoever may see the account reads it.
+        """
         told: dict[str, list[dict[str, Any]]] = {}
         for one in self.events:
             if one.kind == "owner_changed":
-                row = {name: one.payload[name] for name in ("from_owner", "tasks", "brief")}
+                row = {name: one.payload[name] for name in ("from_owner", "tasks")}
                 told.setdefault(one.payload["to_owner"], []).append({"customer_id": one.customer_id, **row})
         return told
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from features.errors import KizashiError
 from serving.day_records import Notice, kept
-from serving.decision import NEW_WARNINGS, TOLD_OF_TASKS
+from serving.decision import HANDED_OVER, NEW_WARNINGS, TOLD_OF_TASKS
 from serving.list_rows import NONE
 from serving.lists import EMPTY, PLANNED, SECTIONS, Morning, digest
 from serving.outbox import Leased, Outbox
@@ -28,6 +28,7 @@ _FOLLOWED = ("customer_id", "kind", "code", "due_on", "when")
 _SUBJECTS = {
     NEW_WARNINGS: plural("{n} new warning", "{n} new warnings"),
     TOLD_OF_TASKS: plural("{n} task to know of", "{n} tasks to know of"),
+    HANDED_OVER: plural("{n} customer is yours from now on", "{n} customers are yours from now on"),
 }
 _ON = text("{what}: {day}")
 _DIGEST_SUBJECT = text("Your day: {day}")
@@ -86,7 +87,8 @@ def words(notice: Notice, names: Mapping[str, str] | None = None, locale: str = 
     Parameters
     ----------
     notice
-        Of the kinds :data:`serving.decision.NEW_WARNINGS`, :data:`serving.decision.TOLD_OF_TASKS` or :data:`DIGEST`.
+        Of the kinds :data:`serving.decision.NEW_WARNINGS`, :data:`serving.decision.TOLD_OF_TASKS`,
+        :data:`serving.decision.HANDED_OVER` or :data:`DIGEST`.
     names
         Customer id -> name, for those who are to be called by it; all others are called by their numbers.
 
@@ -120,6 +122,11 @@ def _tasks(notice: Notice, names: Mapping[str, str], locale: str) -> Words:
     return Words(_subject(notice, len(rows), locale), tuple(lines))
 
 
+def _accounts(notice: Notice, names: Mapping[str, str], locale: str) -> Words:
+    rows = notice.payload["accounts"]
+    return Words(_subject(notice, len(rows), locale), tuple(_name(row, names) for row in rows))
+
+
 def _digest(notice: Notice, names: Mapping[str, str], locale: str) -> Words:
     say = language(locale)
     lines = []
@@ -136,6 +143,7 @@ def _digest(notice: Notice, names: Mapping[str, str], locale: str) -> Words:
 _TELLERS: Mapping[str, Callable[[Notice, Mapping[str, str], str], Words]] = {
     NEW_WARNINGS: _warnings,
     TOLD_OF_TASKS: _tasks,
+    HANDED_OVER: _accounts,
     DIGEST: _digest,
 }
 

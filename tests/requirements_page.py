@@ -88,8 +88,7 @@ def page() -> str:
             "",
             f"## {code}. {title}",
             "",
-            "| id | what | rule | numbers | state | tests |",
-            "|---|---|---|---|---|---|",
+            *HEAD,
         ]
         for row in every:
             if row.id.startswith(code):

@@ -11,9 +11,10 @@ from made_days import MONDAY, TUESDAY, WEDNESDAY, at, kept_whole, publish, tasks
 
 from models.episodes import Hysteresis, Pilot
 from serving import loop
-from serving.day_records import Decision, LoopState
+from serving.day_records import Decision, LoopState, Notice
 from serving.decision import HANDED_OVER, NEW_WARNINGS, TOLD_OF_TASKS, Decided, Terms, Today, decide
 from serving.loop_rows import told
+from serving.notices import words
 from serving.organisation import OrgChart
 from serving.store import Store
 from serving.tasks import Terms as TaskTerms
@@ -274,8 +275,12 @@ def test_op_03_the_new_owner_gets_a_brief_of_four_parts_by_the_run_that_sees_the
         "temperature": "cool",
         "budget_months": [3],
     }
+    # the notice names the account alone: what the brief tells is read where the account may be seen
     [account] = notices(store, HANDED_OVER)["lee"]["accounts"]
-    assert (account["customer_id"], account["from_owner"], account["brief"]) == ("ann", "kim", brief)
+    told_so = words(Notice("lee", HANDED_OVER, TUESDAY, {"accounts": [account]}), {"ann": "Ann & Co"})
+    assert told_so.subject == "1 customer is yours from now on: 2026-03-03"
+    assert told_so.lines == ("Ann & Co",)
+    assert account == {"customer_id": "ann", "from_owner": "kim", "tasks": store.tasks().rows["task_id"].tolist()}
 
 
 def test_op_03_an_account_with_nothing_open_is_handed_over_where_the_file_tells_of_the_change(store: Store) -> None:

@@ -18,6 +18,8 @@ from serving.day_records import DayFrames, Decision, LoopState
 from serving.ledger import Event
 from serving.store import Store
 
+pytest_plugins = ["databases", "trained"]
+
 #: Customer -> the order days before and after Monday, 2 March 2026: all had ordered every 20 days.
 ORDERS = {
     "ann": (-50, -30, -10),  # nothing any more: the next one was due on 12 March
@@ -162,10 +164,32 @@ def test_ml_08_rules_have_the_precision_that_people_gave_the_warnings_behind_whi
     assert rules == {"order_late": (2, 1, 0.5), "weak_link": (1, 0, 0.0)}
 
 
+def test_both_engines_tell_the_same_of_the_warnings(new_url):
+    with Store.open(new_url()) as store:
+        monday(store)
+        said = {"author": "kim", "verdict": "known"}
+        act(store, Event("feedback_given", "kim", at(day(1)), said, "bob", f"bob-{MONDAY}"))
+        past = read_past(store)
+    assert past.since == MONDAY
+    assert past.episodes["churn_window_days"].tolist() == [WINDOW] * 4
+    assert past.rules[["rule", "n", "known", "precision"]].to_numpy().tolist() == [
+        ["order_late", 1, 1, 1.0], ["weak_link", 1, 1, 1.0],
+    ]  # fmt: skip
+
+
 def test_before_the_first_day_there_is_nothing_to_tell(store):
     assert told(store, 0) == {"rules": []}
     monday(store)
     assert "track_record" not in told(store, 0)
+
+
+def test_days_without_a_warning_have_a_record_with_their_losses_alone(store):
+    publish(store, MONDAY, {"ann": "none"})
+    report = told(store, 101)
+    every = report["track_record"]["levels"][-1]
+    assert (every["level"], every["episodes"], every["losses"], every["warned"]) == ("all", 0, 2, 0)
+    assert report["quarter"]["alerts"] == 0
+    assert report["track_record"]["first_stages"]["never"]["hits"] == 2
 
 
 def test_the_day_s_report_is_published_as_it_is(store):
