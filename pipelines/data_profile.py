@@ -24,6 +24,12 @@ LOOKBACK_MONTHS = 3
 #: Newest months that a profile keeps.
 KEPT_MONTHS = 36
 
+
+def exact(number: str) -> str:
+    """SQL of a number whose sum is the same in whatever order its rows come."""
+    return f"CAST({number} AS DECIMAL(24, 12))"
+
+
 _ORDERS = f"""
 WITH lines AS (
     SELECT customer_id, order_id, product_id, CAST(ordered_at AS DATE) AS day, amount
@@ -34,7 +40,7 @@ WITH lines AS (
     SELECT customer_id, day, date_trunc('month', day) AS month, CAST(sum(amount) AS DOUBLE) AS amount
     FROM orders GROUP BY ALL
 ), here AS (
-    SELECT customer_id, month, count(*) AS order_days, sum(ln(amount)) AS logs FROM days GROUP BY ALL
+    SELECT customer_id, month, count(*) AS order_days, sum({exact("ln(amount)")}) AS logs FROM days GROUP BY ALL
 ), earlier AS (
     SELECT h.customer_id, h.month, sum(b.logs) / sum(b.order_days) AS usual
     FROM here h JOIN here b ON b.customer_id = h.customer_id
@@ -51,9 +57,9 @@ WITH lines AS (
     SELECT date_trunc('month', day) AS month, CAST(sum(amount) AS DOUBLE) AS revenue FROM lines GROUP BY ALL
 ), people AS (
     SELECT month, count(*) AS customers, sum(order_days) AS order_days, sum(logs) AS logs, count(usual) AS returning,
-           sum(logs / order_days) FILTER (usual IS NOT NULL) AS x, sum(usual) AS y,
-           sum((logs / order_days) ** 2) FILTER (usual IS NOT NULL) AS xx, sum(usual ** 2) AS yy,
-           sum(logs / order_days * usual) AS xy
+           sum({exact("logs / order_days")}) FILTER (usual IS NOT NULL) AS x, sum({exact("usual")}) AS y,
+           sum({exact("(logs / order_days) ** 2")}) FILTER (usual IS NOT NULL) AS xx,
+           sum({exact("usual ** 2")}) AS yy, sum({exact("logs / order_days * usual")}) AS xy
     FROM here LEFT JOIN earlier USING (customer_id, month) GROUP BY ALL
 )
 SELECT CAST(month AS DATE) AS month, * EXCLUDE (month)
@@ -164,6 +170,6 @@ def _table_sql(name: str, columns: tuple[str, ...]) -> str:
     parts = [f"SELECT '{name}' AS \"table\", '' AS \"column\", {month}, count(*) AS n, 0.0::DOUBLE AS logs {seen}"]
     for column in columns:
         if column in table.names and table.column(column).type in ("money", "number"):
-            logs = f"coalesce(sum(ln(abs({column}::DOUBLE))) FILTER ({column} <> 0), 0)"
+            logs = f"coalesce(sum({exact(f'ln(nullif(abs({column}::DOUBLE), 0))')}), 0)"
             parts.append(f"SELECT '{name}', '{column}', {month}, count(*) FILTER ({column} <> 0), {logs} {seen}")
     return " UNION ALL ".join(parts)

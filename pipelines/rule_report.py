@@ -167,22 +167,11 @@ def judged(past: Replay, given: pd.DataFrame | None, rng: np.random.Generator) -
     losses = panel.losses(past.losses, 0)
     alerts = {what: panel.alerts(fired[fired["rule"] == what], losses) for what in table["what"]}
     leads = [claims.leads(one) for one in alerts.values()]
-    low, high = wilson((table["warned_60"] * table["losses_60"]).fillna(0).round(), table["losses_60"])
-    table = table.assign(
-        lead_days=[one.median_days for one in leads],
-        lead_60_share=[one.long.value for one in leads],
-        warned=[one.warned / one.losses if one.losses else np.nan for one in leads],
-        warned_60_low=low,
-        warned_60_high=high,
-    )
-    table = table.assign(
-        right_than_chance=_against_chance(table, "precision"), early_than_chance=_against_chance(table, "warned_60")
-    ).drop(columns=["lead_days_median", "random_lead_days_median"])
     ahead_of = panel.losses(past.losses, claims.AHEAD_DAYS[0])
     early = panel.alerts(fired[fired["rule"] == WARNED], ahead_of)
     inside = rows[panel.counted]
     return RuleReport(
-        table,
+        _with_leads(table, leads),
         past.silent,
         past.dates,
         inside["customer_id"].nunique(),
@@ -195,6 +184,21 @@ def judged(past: Replay, given: pd.DataFrame | None, rng: np.random.Generator) -
         _by_lot(panel, numbers[WARNED], losses, ahead_of, rng),
         past.choice.words,
         given is not None,
+    )
+
+
+def _with_leads(table: pd.DataFrame, leads: list[Leads]) -> pd.DataFrame:
+    """The table with how long before the losses each warned, and on which side of chance it lies."""
+    low, high = wilson((table["warned_60"] * table["losses_60"]).fillna(0).round(), table["losses_60"])
+    told = table.drop(columns=["lead_days_median", "random_lead_days_median"]).assign(
+        lead_days=[one.median_days for one in leads],
+        lead_60_share=[one.long.value for one in leads],
+        warned=[one.warned / one.losses if one.losses else np.nan for one in leads],
+        warned_60_low=low,
+        warned_60_high=high,
+    )
+    return told.assign(
+        right_than_chance=_against_chance(told, "precision"), early_than_chance=_against_chance(told, "warned_60")
     )
 
 

@@ -120,21 +120,27 @@ def working_day(
     listed = set(fired.loc[fired["rule"].isin(listing), "customer_id"])
     unit = settings.trial.pilot().column
     today = Today(_for_episodes(scored, facts, listed, reasons, unit), facts, fired, _changes(intake, since))
-    silent_here = silent_rules(frame, rules, options)
-    reports: dict[str, Any] = {"silent_rules": {name: list(columns) for name, columns in silent_here.items()}}
-    if past is not None:
-        eligible = scored.loc[scored["cohort"] == ELIGIBLE, "customer_id"]
-        reports |= record_reports(
-            past, order_days(parts, intake.observed_until), eligible, as_of=intake.as_of,
-            observed_until=intake.observed_until, cool_down_days=settings.warnings.terms().cool_down_days,
-        )  # fmt: skip
+    silent_here = {name: list(columns) for name, columns in silent_rules(frame, rules, options).items()}
+    record = {} if past is None else _record(intake, parts, scored, past)
     frames = DayFrames(
         profiles=_profiles(frame, scored),
         health=_health_frame(health, scored),
         signals=fired[fired["customer_id"].isin(scored["customer_id"])][list(SIGNAL_COLUMNS)],
-        reports=reports,
+        reports={"silent_rules": silent_here, **record},
     )
     return WorkingDay(scored, frames, today, _terms(intake, model, rules), _digest(frame, fired, health, intake))
+
+
+def _record(intake: Intake, parts: SnapshotParts, scored: pd.DataFrame, past: Past) -> dict[str, Any]:
+    """What became of the warnings so far, by what is known at the date."""
+    return record_reports(
+        past,
+        order_days(parts, intake.observed_until),
+        scored.loc[scored["cohort"] == ELIGIBLE, "customer_id"],
+        as_of=intake.as_of,
+        observed_until=intake.observed_until,
+        cool_down_days=intake.settings.warnings.terms().cool_down_days,
+    )
 
 
 class Columns(Protocol):

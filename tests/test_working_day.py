@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from features.passes import take_parts
 from features.snapshots import ELIGIBLE, Cohort, Window
 from models.levels import LOUDNESS
 from models.warning_rules import signals
+from pipelines import console
 from pipelines.intake import Intake, Request, take_in
 from pipelines.rule_sections import company_rules
 from pipelines.score import Day, MissingFeatures, Scored, champion_of, score, score_day
@@ -118,6 +120,34 @@ def test_the_published_profile_makes_the_lists_that_the_days_own_frame_makes(
     assert lists[0].counts["red"] > 0
     for name in ("red", "yellow", "grey"):
         assert lists[0].lists[name]["customer_id"].tolist() == lists[1].lists[name]["customer_id"].tolist()
+
+
+def test_the_morning_says_what_became_of_warnings_and_tasks_and_which_rules_are_silent(
+    days: tuple[Path, list[Scored]],
+) -> None:
+    first = days[1][0]
+    assert first.decided is not None
+    opened, (waiting, _) = len(first.decided.moves.opened), first.decided.moves.not_shown
+    again = replace(first, decided=None, published=replace(first.published, unchanged=True))
+    silent = {"two_low_ratings": ["last_rating"], "payment_slow": ["payment_days_mean_90d"]}
+    working = first.day.working
+    frames = replace(working.frames, reports={**working.frames.reports, "silent_rules": silent})
+    lacking = replace(first, day=replace(first.day, working=replace(working, frames=frames)))
+    said = []
+    for one in (first, again, lacking):
+        with console.out.capture() as told:
+            console.morning(one, {}, 1, "")
+        said.append(" ".join(told.get().split()))
+    assert (
+        f"Warnings: {opened} opened, 0 changed, 0 closed; {waiting} more wait, as their owners' week is full ("
+        in said[0]
+    )
+    assert f"Tasks: {len(first.decided.new_tasks)} created. `kizashi serve` has the lists" in said[0]
+    assert "Warnings and tasks: left as they are, as the date was published already." in said[1]
+    lacks = (
+        "Rules that cannot fire here: 2, as nothing is known of last rating, finances (two_low_ratings, payment_slow)."
+    )
+    assert lacks in said[2]
 
 
 # Small companies, written by hand
