@@ -13,6 +13,9 @@ from models.levels import LEVELS, LOUDNESS, Promise
 
 #: With fewer judged warnings a source keeps the level that it was declared with.
 MIN_WARNINGS = 30
+#: Level that a fall of the health gives -> the name of that source; and that of falls in three months running.
+HEALTH_LEVELS = {level: f"health_{level}" for level in reversed(LEVELS[:-1])}
+THREE_FALLS = "health_three_falls"
 RECORD = ("what", "level", "matured", "precision_high")
 
 

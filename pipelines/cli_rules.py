@@ -43,6 +43,10 @@ def rules(
     ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write every figure here.")] = None,
     markdown: Annotated[Path | None, typer.Option("--markdown", help="Write the report as a page here.")] = None,
+    hold: Annotated[
+        bool, typer.Option("--keep", help="From now on give no level by a rule or by health that surely breaks it.")
+    ] = False,
+    by: By = "",
     as_of: AsOf = None,
     config: Config = None,
     out: Out = DEFAULT_OUT,
@@ -72,6 +76,13 @@ def rules(
     told = " ".join(f"{name} {value}" for name, value in dates if value) + (" --weekly" if weekly else "")
     command = f"kizashi rules --data {shlex.quote(Path(request.shown).name)} {told}".strip()
     console_rules.files(console_rules.write(found, csv, markdown, command))
+    if hold:
+        from pipelines.caller import user
+        from pipelines.kept_record import KeptRecord, keep
+
+        record = KeptRecord(intake.as_of, datetime.now(UTC), by or user(), found.table)
+        keep(out, record)
+        console_rules.held(record.limits(intake.walk_options().promises))
 
 
 def weights(

@@ -1,6 +1,6 @@
 """What the command line shows of rules on the company's own past, and of the weights of the health; the page, too."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,15 @@ def files(written: Sequence[Path]) -> None:
     """Where everything is."""
     if written:
         out.print(f"Written: {', '.join(map(str, written))}", markup=False)
+
+
+def held(limits: Mapping[str, str]) -> None:
+    """What rules and falls of the health may give from now on."""
+    if not limits:
+        out.print("From now on every rule and every fall of the health gives the level that it was declared with.")
+    for what, level in limits.items():
+        told = "only marks, and gives no level" if level == "none" else f"gives {level} at most"
+        out.print(f"From now on {what} {told}: its warnings of the past surely break what its level promises.")
 
 
 def learned(found: Learned, used: Shares) -> None:

@@ -24,6 +24,7 @@ from features.tracks import told_apart
 from features.windows import WindowChoice, choose_multiple, long_gaps, windows_of
 from models import stages
 from models.health_history import health_dates, health_rows, with_history
+from models.level_trust import HEALTH_LEVELS, THREE_FALLS
 from models.levels import LEVELS
 from models.losses import derived_losses
 from models.warning_rules import WarningRule, signals, silent_rules
@@ -39,9 +40,8 @@ _OWN_WINDOW = {
     "order_days_ever", "days_since_last_order", "last_gap_days", "gap_q90_days_ever",
     *(name for names in CLASSES.values() for name in names),
 }  # fmt: skip
-#: Level, or fall of the health -> the name under which it stands beside the rules.
-HEALTH_LEVELS = {level: f"health_{level}" for level in reversed(LEVELS[:-1])}
-THREE_FALLS, POTENTIAL_CHURN, UNANSWERED = "health_three_falls", "potential_churn", "outreach_unanswered"
+#: What makes a customer potential churn besides the falls of the health: the requirement's two parts together.
+POTENTIAL_CHURN, UNANSWERED = "potential_churn", "outreach_unanswered"
 
 
 @dataclass(frozen=True)

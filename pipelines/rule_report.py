@@ -23,13 +23,14 @@ from models.claims import Ahead, Leads
 from models.earliness import USUAL, cut_for, days_of, lowest_before, openings, ranks, settled_dates
 from models.figures import wilson
 from models.folds import CHAMPION
+from models.level_trust import HEALTH_LEVELS, THREE_FALLS
 from models.levels import LEVELS
 from models.rule_record import rule_record
 from models.track_record import Share, first_alerts
 from models.warning_rules import WarningRule
 from pipelines.economics import OWN, read_predictions
 from pipelines.intake import Intake
-from pipelines.rule_replay import HEALTH_LEVELS, POTENTIAL_CHURN, THREE_FALLS, Replay, replay, replay_dates
+from pipelines.rule_replay import POTENTIAL_CHURN, Replay, replay, replay_dates
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -28,9 +28,11 @@ from models.health_history import health_dates, health_rows, with_history
 from models.health_scheme import Scheme
 from models.health_weight_history import in_use, read_changes
 from models.level_parts import combine
+from models.level_trust import HEALTH_LEVELS, THREE_FALLS, held_down
 from models.warning_conditions import conditions
 from models.warning_rules import WarningRule, rule_levels, signals, silent_rules
 from pipelines.intake import Intake
+from pipelines.kept_record import kept
 from pipelines.loop_sections import task_terms
 from pipelines.record_report import Past, order_days, record_reports
 from pipelines.rule_sections import company_rules
@@ -113,7 +115,10 @@ def working_day(
     progress("health and its past", 0.7)
     health = health_of(intake)
     progress("rules, levels and stages", 0.8)
+    limits = _limits(intake)
     fired = signals(frame, rules, options)
+    fired = fired.assign(level=held_down(fired["level"], fired["rule"], limits))
+    health = health.assign(health_level=held_down(health["health_level"], _fall(health), limits))
     scored, health = _levelled(scores, frame, fired, rules, health, model, intake)
     facts = _with_scores(frame, scored, health)
     listing = {rule.code for rule in rules if rule.working_list}
@@ -126,9 +131,21 @@ def working_day(
         profiles=_profiles(frame, scored),
         health=_health_frame(health, scored),
         signals=fired[fired["customer_id"].isin(scored["customer_id"])][list(SIGNAL_COLUMNS)],
-        reports={"silent_rules": silent_here, **record},
+        reports={"silent_rules": silent_here, "held_down": limits, **record},
     )
     return WorkingDay(scored, frames, today, _terms(intake, model, rules), _digest(frame, fired, health, intake))
+
+
+def _limits(intake: Intake) -> dict[str, str]:
+    """What rules and falls of the health may still give, by the record that was put in use."""
+    record = kept(intake.request.out, intake.as_of)
+    return {} if record is None else record.limits(intake.walk_options().promises)
+
+
+def _fall(health: pd.DataFrame) -> pd.Series:
+    """Under which name each level of the health stands in the record of rules."""
+    by_level = health["drop_level"].map(HEALTH_LEVELS).astype("object")
+    return by_level.where(health["health_level"] == health["drop_level"], THREE_FALLS)
 
 
 def _record(intake: Intake, parts: SnapshotParts, scored: pd.DataFrame, past: Past) -> dict[str, Any]:

@@ -11,10 +11,11 @@ import pytest
 from features.errors import SettingsError, TooLittleData
 from features.simulate import simulate, write
 from features.windows import FalseChurn, WindowChoice
+from models.level_trust import THREE_FALLS
 from models.warning_rule_list import WARNING_RULES
 from pipelines.console_rules import markdown
 from pipelines.intake import Intake, Request, take_in
-from pipelines.rule_replay import THREE_FALLS, Replay, replay, replay_dates
+from pipelines.rule_replay import Replay, replay, replay_dates
 from pipelines.rule_report import RuleReport, judged
 
 DATES = tuple(date(2025, month, 1) for month in range(1, 10))
