@@ -56,6 +56,6 @@ def held_down(levels: pd.Series, sources: pd.Series, limits: Mapping[str, str]) 
     limits
         As of :func:`allowed`.
     """
-    limit = sources.map(limits).fillna(LEVELS[0])
+    limit = sources.map(limits).astype("object").fillna(LEVELS[0])
     louder = levels.map(LOUDNESS) > limit.map(LOUDNESS)
     return levels.mask(louder, limit)

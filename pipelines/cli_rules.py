@@ -80,7 +80,7 @@ def rules(
         from pipelines.caller import user
         from pipelines.kept_record import KeptRecord, keep
 
-        record = KeptRecord(intake.as_of, datetime.now(UTC), by or user(), found.table)
+        record = KeptRecord(intake.as_of, datetime.now(UTC), by or user(), found.sources)
         keep(out, record)
         console_rules.held(record.limits(intake.walk_options().promises))
 

@@ -117,6 +117,12 @@ class RuleReport:
     window: str
     with_model: bool
 
+    @property
+    def sources(self) -> pd.DataFrame:
+        """The rows of what gives a level besides the model: rules, and falls of the health."""
+        gives = self.table["kind"].isin(["rule", "own rule", "health"]) & (self.table["what"] != POTENTIAL_CHURN)
+        return self.table[gives].reset_index(drop=True)
+
 
 def rule_report(
     intake: Intake,

@@ -17,8 +17,10 @@ from features.simulate import simulate, write
 from models.health import Weights
 from models.health_weight_history import read_changes
 from models.health_weights import Learned
+from models.levels import DEFAULT_PROMISES
 from pipelines import cli, health_learning
 from pipelines.intake import Request, take_in
+from pipelines.kept_record import kept
 from pipelines.working_day import scheme_in_use
 
 Run = Callable[..., Finished]
@@ -65,6 +67,19 @@ def test_rb_13_hr_01_wl_09_the_report_is_printed_and_written(run, data):
     page = Path("rules.md").read_text(encoding="utf-8")
     assert "Made by `kizashi rules --data data --from 2025-06-01 --to 2025-10-01`." in page
     assert str(data) not in page
+
+
+def test_rules_are_held_to_the_record_that_is_kept_and_a_day_before_it_is_not(run, data, tmp_path):
+    told = run("rules", "--data", str(data), *DATES, "--keep", "--by", "kim", "--out", "out")
+    assert told.code == 0, told.err
+    assert "From now on health_yellow gives blue at most" in " ".join(told.out.split())
+    record = kept(tmp_path / "out", date(2026, 7, 1))
+    assert record is not None
+    assert record.by == "kim"
+    assert {"order_late", "health_blue", "health_three_falls"} <= set(record.rows["what"])
+    assert not {"potential_churn", "any_rule"} & set(record.rows["what"])
+    assert record.limits(DEFAULT_PROMISES) == {"health_yellow": "blue"}
+    assert kept(tmp_path / "out", date(2026, 6, 30)) is None
 
 
 def test_ml_08_with_a_backtest_the_model_s_levels_stand_beside(run, data):
