@@ -144,9 +144,7 @@ def test_the_morning_says_what_became_of_warnings_and_tasks_and_which_rules_are_
     )
     assert f"Tasks: {len(first.decided.new_tasks)} created. `kizashi serve` has the lists" in said[0]
     assert "Warnings and tasks: left as they are, as the date was published already." in said[1]
-    lacks = (
-        "Rules that cannot fire here: 2, as nothing is known of last rating, finances (two_low_ratings, payment_slow)."
-    )
+    lacks = "Rules that cannot fire here: 2, as nothing is known of services, finances (two_low_ratings, payment_slow)."
     assert lacks in said[2]
 
 
