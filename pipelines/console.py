@@ -191,6 +191,8 @@ def morning(scored: Scored, names: dict[str, str], limit: int, currency: str) ->
         out.print(f"  outside the cohort: {n:,} ({cohort_reason(str(code))})", markup=False)
     _moved(scored, currency)
     _silent(scored)
+    if scored.day.working.frames.reports["held_down"] is None:
+        out.print("Rules and health are not held to your own past yet: `kizashi rules --keep` does that.", markup=False)
 
 
 def _moved(scored: Scored, currency: str) -> None:
@@ -236,6 +238,8 @@ def _warned(row: dict, name: str, told: pd.DataFrame | None, currency: str) -> N
     loss = quantity(row["expected_loss"], "money", currency=currency)
     risk = _outlook(row)
     out.print(f"  [{STYLES[row['level']]}]●[/] [bold]{who}[/]: {risk}, {loss} expected to be lost in a year")
+    if f"model:{row['level']}" not in str(row["level_parts"]).split():
+        out.print(f"      - The level comes from {_parts(row['level_parts'])}.", markup=False)
     if told is not None:
         for text in told.loc[told["feature"] != OTHER].sort_values("position")["text"].head(3):
             out.print(f"      - {text}", markup=False)

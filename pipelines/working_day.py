@@ -117,8 +117,8 @@ def working_day(
     progress("rules, levels and stages", 0.8)
     limits = _limits(intake)
     fired = signals(frame, rules, options)
-    fired = fired.assign(level=held_down(fired["level"], fired["rule"], limits))
-    health = health.assign(health_level=held_down(health["health_level"], _fall(health), limits))
+    fired = fired.assign(level=held_down(fired["level"], fired["rule"], limits or {}))
+    health = health.assign(health_level=held_down(health["health_level"], _fall(health), limits or {}))
     scored, health = _levelled(scores, frame, fired, rules, health, model, intake)
     facts = _with_scores(frame, scored, health)
     listing = {rule.code for rule in rules if rule.working_list}
@@ -136,10 +136,10 @@ def working_day(
     return WorkingDay(scored, frames, today, _terms(intake, model, rules), _digest(frame, fired, health, intake))
 
 
-def _limits(intake: Intake) -> dict[str, str]:
-    """What rules and falls of the health may still give, by the record that was put in use."""
+def _limits(intake: Intake) -> dict[str, str] | None:
+    """What rules and falls of the health may still give, by the record that was put in use; None without one."""
     record = kept(intake.request.out, intake.as_of)
-    return {} if record is None else record.limits(intake.walk_options().promises)
+    return None if record is None else record.limits(intake.walk_options().promises)
 
 
 def _fall(health: pd.DataFrame) -> pd.Series:

@@ -16,10 +16,12 @@ from orders import known_at, lines
 from features.contract import CONTRACT
 from features.passes import take_parts
 from features.snapshots import ELIGIBLE, Cohort, Window
+from models.level_trust import HEALTH_LEVELS, THREE_FALLS
 from models.levels import LOUDNESS
 from models.warning_rules import signals
 from pipelines import console
 from pipelines.intake import Intake, Request, take_in
+from pipelines.kept_record import KeptRecord, keep
 from pipelines.rule_sections import company_rules
 from pipelines.score import Day, MissingFeatures, Scored, champion_of, score, score_day
 from pipelines.settings import database_url
@@ -64,6 +66,24 @@ def test_a_level_is_the_loudest_of_its_parts_and_one_louder_beside_a_competitor(
         for source in ("model", "health"):
             assert (told.contains(f"{source}:") == (scores[f"{source}_level"] != "none")).all()
         assert (told.contains("rule:") == (scores["rule_level"] != "none")).all()
+
+
+def test_health_that_the_companys_own_past_refutes_marks_and_gives_no_level(
+    company: Company, days: tuple[Path, list[Scored]], tmp_path: Path
+) -> None:
+    before = days[1][0].day
+    assert (before.scores["health_level"] != "none").any()
+    assert before.working.frames.reports["held_down"] is None
+    out = Path(shutil.copytree(days[0], tmp_path / "out"))
+    sources = {**HEALTH_LEVELS, "red too": THREE_FALLS}
+    levels = [level.partition(" ")[0] for level in sources]
+    rows = pd.DataFrame({"what": list(sources.values()), "level": levels, "matured": 100, "precision_high": 0.1})
+    keep(out, KeptRecord(DAY, RUN_AT, "kim", rows))
+    held = score_day(company.taken_in(out, DAY), champion_of(out))
+    assert set(held.scores["health_level"]) == {"none"}
+    assert not held.scores["level_parts"].fillna("").str.contains("health:").any()
+    assert held.working.frames.reports["held_down"] == dict.fromkeys(sources.values(), "none")
+    assert held.scores["model_level"].tolist() == before.scores["model_level"].tolist()
 
 
 def test_nobody_outside_the_cohort_bears_a_level_or_gets_a_warning(days: tuple[Path, list[Scored]]) -> None:
