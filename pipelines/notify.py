@@ -9,7 +9,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -18,7 +18,7 @@ from features.errors import SettingsError, StoreError
 from pipelines.server import now, service_at
 from pipelines.settings import Settings
 from serving.access import Caller
-from serving.api_data import four_lists, profile_of
+from serving.api_data import four_lists, profile_of, room
 from serving.api_visit import Service, Visit
 from serving.day_records import kept
 from serving.list_rows import Choice
@@ -125,7 +125,10 @@ def notify(
 def _digests(visit: Visit, owners: Iterable[str]) -> int:
     """Add the digests that are not there yet; one that waits tells the newest."""
     today = four_lists(visit, Choice())
-    notices = digests(today, {*owners, *today.tasks["owner"]})
+    fits = room(visit, today.as_of)
+    awake = today.tasks["task_id"].isin([*fits.shown["task_id"], *fits.left["task_id"]])
+    today = replace(today, tasks=today.tasks[awake])
+    notices = digests(today, {*owners, *today.tasks["owner"]}, list(fits.left["task_id"]))
     with visit.service.store.writing() as connection:
         return enqueue(connection, notices, visit.now)
 

@@ -21,7 +21,7 @@ from models.artefact import MANIFEST
 from models.churn_model import ChurnModel
 from models.tracking import Tracking
 from pipelines.intake import Intake, run_id
-from pipelines.record_report import Past, read_past
+from pipelines.loop_reports import LoopPast, read_loop
 from pipelines.scoring import Peers, ScoreBucket
 from pipelines.settings import database_url, tracking_folder
 from pipelines.working_day import WorkingDay, working_day
@@ -102,7 +102,7 @@ def score(intake: Intake, *, supersede: bool = False, progress: Progress = silen
             stacklevel=2,
         )
     with Store.open(database_url(intake.settings, intake.request.out)) as store:
-        since, past = store.day_before(intake.as_of), read_past(store)
+        since, past = store.day_before(intake.as_of), read_loop(store)
         day = score_day(intake, champion, since=since, past=past, progress=progress)
         run = ScoringRun(
             run_id("score"),
@@ -131,13 +131,13 @@ def score_day(
     champion: Champion,
     *,
     since: date | None = None,
-    past: Past | None = None,
+    past: LoopPast | None = None,
     progress: Progress = silent,
 ) -> Day:
     """Everything about a date, not stored anywhere; scored bucket by bucket, so that memory holds one at a time.
 
     `since` is the date that was published before: changes since then set off tasks; `past` are the warnings so far, for
-    their track record.
+    what is told of them.
     """
     with snapshots_of(intake, champion.model, progress=progress) as parts:
         return score_parts(intake, champion.model, parts, since=since, past=past, progress=progress)
@@ -166,7 +166,7 @@ def score_parts(
     parts: SnapshotParts,
     *,
     since: date | None = None,
-    past: Past | None = None,
+    past: LoopPast | None = None,
     progress: Progress = silent,
 ) -> Day:
     """Score every bucket, then give the levels their room among all customers, and add what rules and health say."""

@@ -29,7 +29,7 @@ from pipelines.settings import Settings, database_url
 from serving.access import Caller
 from serving.api import make_app
 from serving.api_data import NAMES, listed
-from serving.api_visit import Service, Visit
+from serving.api_visit import Limits, Service, Visit
 from serving.exports import Sheet, written
 from serving.ledger import Event, append
 from serving.list_rows import Choice, Terms
@@ -124,7 +124,12 @@ def service_at(settings: Settings, out: Path, clock: Callable[[], datetime] = no
     with Store.open(database_url(settings, out), create=False) as store:
         rules, options = company_rules(settings.rules, accounts.further())
         terms = Terms(rules=rules, options=options)
-        yield Service.of(store, clock, ZoneInfo(settings.project.timezone), accounts, terms=terms)
+        limits = Limits(
+            most_per_person=settings.tasks.most_per_person,
+            most_days_asleep=settings.tasks.most_days_asleep,
+            least_cases_of_a_play=settings.outcomes.least_cases_of_a_play,
+        )
+        yield Service.of(store, clock, ZoneInfo(settings.project.timezone), accounts, terms=terms, limits=limits)
 
 
 def run(settings: Settings, out: Path, *, host: str, port: int, names: tuple[str, ...] = ()) -> None:

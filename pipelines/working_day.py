@@ -25,7 +25,7 @@ from models import early, stages
 from models.churn_model import ChurnModel
 from models.episodes import TODAY
 from models.health_history import health_dates, health_rows, with_history
-from models.health_scheme import Scheme
+from models.health_scheme import RATING_AGE, Scheme
 from models.health_weight_history import in_use, read_changes
 from models.level_parts import combine
 from models.level_trust import HEALTH_LEVELS, THREE_FALLS, held_down
@@ -33,8 +33,9 @@ from models.warning_conditions import conditions
 from models.warning_rules import WarningRule, rule_levels, signals, silent_rules
 from pipelines.intake import Intake
 from pipelines.kept_record import kept
+from pipelines.loop_reports import LoopPast, contacts_of, loop_reports
 from pipelines.loop_sections import task_terms
-from pipelines.record_report import Past, order_days, record_reports
+from pipelines.record_report import order_days, record_reports
 from pipelines.rule_sections import company_rules
 from serving.day_records import HEALTH_COLUMNS, PROFILE_COLUMNS, SIGNAL_COLUMNS, DayFrames, Decision, Loop, LoopState
 from serving.decision import Decided, Terms, Today, decide
@@ -94,7 +95,7 @@ def working_day(
     reasons: pd.DataFrame,
     since: date | None,
     *,
-    past: Past | None = None,
+    past: LoopPast | None = None,
     progress: Progress = silent,
 ) -> WorkingDay:
     """Health, rules, levels, stages and lists' facts of a date.
@@ -106,7 +107,7 @@ def working_day(
     since
         The date that was published before, None for the first one: changes since then set off tasks.
     past
-        The warnings so far, for the track record; None where there is none to be told.
+        The warnings so far, for what is told of them; None where nothing is to be told.
     """
     settings = intake.settings
     rules, options = company_rules(settings.rules, intake.events.further)
@@ -126,7 +127,7 @@ def working_day(
     unit = settings.trial.pilot().column
     today = Today(_for_episodes(scored, facts, listed, reasons, unit), facts, fired, _changes(intake, since))
     silent_here = {name: list(columns) for name, columns in silent_rules(frame, rules, options).items()}
-    record = {} if past is None else _record(intake, parts, scored, past)
+    record = {} if past is None else _record(intake, parts, scored, facts, health, past)
     frames = DayFrames(
         profiles=_profiles(frame, scored),
         health=_health_frame(health, scored),
@@ -148,16 +149,40 @@ def _fall(health: pd.DataFrame) -> pd.Series:
     return by_level.where(health["health_level"] == health["drop_level"], THREE_FALLS)
 
 
-def _record(intake: Intake, parts: SnapshotParts, scored: pd.DataFrame, past: Past) -> dict[str, Any]:
-    """What became of the warnings so far, by what is known at the date."""
-    return record_reports(
+def _record(
+    intake: Intake,
+    parts: SnapshotParts,
+    scored: pd.DataFrame,
+    facts: pd.DataFrame,
+    health: pd.DataFrame,
+    past: LoopPast,
+) -> dict[str, Any]:
+    """What became of the warnings so far, and what people made of them, by what is known at the date."""
+    orders = order_days(parts, intake.observed_until)
+    record = record_reports(
         past,
-        order_days(parts, intake.observed_until),
+        orders,
         scored.loc[scored["cohort"] == ELIGIBLE, "customer_id"],
         as_of=intake.as_of,
         observed_until=intake.observed_until,
         cool_down_days=intake.settings.warnings.terms().cool_down_days,
     )
+    known = scored[["customer_id", "churn_window_days"]].merge(
+        health[["customer_id", RATING_AGE]], on="customer_id", how="left", validate="1:1"
+    )
+    read = ["customer_id", "cohort", "level", "risk", "contact_changed_on", "last_two_ratings"]
+    today = facts[read].merge(known, on="customer_id", validate="1:1")
+    loop = loop_reports(
+        past,
+        today,
+        contacts_of(intake, past, today),
+        orders,
+        outcomes=intake.settings.outcomes,
+        records_kept=intake.settings.records,
+        as_of=intake.as_of,
+        observed_until=intake.observed_until,
+    )
+    return {**record, **loop}
 
 
 class Columns(Protocol):
@@ -350,7 +375,7 @@ def _terms(intake: Intake, model: ChurnModel, rules: tuple[WarningRule, ...]) ->
 def _digest(frame: pd.DataFrame, fired: pd.DataFrame, health: pd.DataFrame, intake: Intake) -> str:
     """What the day's results depend on besides the scores."""
     sections: Mapping[str, Any] = intake.settings.model_dump(
-        include={"warnings", "trial", "contacts", "tasks", "organisation", "outcomes", "holdout"}
+        include={"warnings", "trial", "contacts", "tasks", "organisation", "outcomes", "records", "holdout"}
     )
     digest = hashlib.sha256(json.dumps(sections, sort_keys=True, default=str).encode())
     for part in (frame, fired, health):

@@ -81,7 +81,8 @@ def plays_for(visit: Reader, episode_id: Id) -> Page:
     customer_id = episode_of(visit, episode_id)["customer_id"]
     day, _ = customer_of(visit, customer_id)
     reasons, signals = (rows[rows["customer_id"] == customer_id] for rows in (day.reasons, day.signals))
-    advised = advice(contributions_of(reasons, signals), play_record(_cases(visit)))
+    least = visit.service.limits.least_cases_of_a_play
+    advised = advice(contributions_of(reasons, signals), play_record(_cases(visit)), least=least)
     rows = [{**vars(play), "name": play_name(play.play), "share": plainly(play.share)} for play in advised]
     return page(rows, len(rows), 0, day)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -17,9 +18,10 @@ from serving.api_visit import Service, Visit
 from serving.list_register import VIEWS, Listing, Material
 from serving.list_rows import Choice, as_records, current
 from serving.list_views import listing
-from serving.lists import LISTS, ROW, Morning, morning
+from serving.lists import LISTS, ROW, Morning, morning, reasons_to_list
 from serving.loop_rows import found
 from serving.migrations.loop_tables import EPISODE, TASK
+from serving.workload import Room, within_capacity
 
 Row = dict[str, Any]
 
@@ -129,6 +131,24 @@ def four_lists(visit: Visit, choice: Choice) -> Morning:
         terms=given.terms,
         choice=choice,
     )
+
+
+def room(visit: Visit, on: date) -> Room:
+    """What fits into everybody's day: open tasks that are awake on a day, those of the red list in any case.
+
+    It is the same whoever asks, so that a filter or a narrower right to see never brings up what did not fit.
+    """
+    service = visit.service
+    tasks, most = service.store.tasks(state="open", awake_on=on).rows, service.limits.most_per_person
+    crowded = (tasks["owner"].value_counts(dropna=False) > most).any()
+    return within_capacity(tasks, most, _red(visit) if crowded else ())
+
+
+def _red(visit: Visit) -> list[str]:
+    """The customers on the red list, of all owners."""
+    day = visit.service.board.newest()
+    state = customers(visit, owned(visit.service, day.profile), day)
+    return list(reasons_to_list(state, terms_now(visit.service), day.as_of)["red"])
 
 
 def listed(visit: Visit, name: str, choice: Choice) -> Listing:

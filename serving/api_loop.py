@@ -1,13 +1,14 @@
 """Warnings and tasks: what there is, and every move that people make."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from serving import loop
-from serving.api_data import episode_of, one, page, plainly, seen, task_of
-from serving.api_errors import documented
+from serving.api_data import episode_of, one, page, plainly, room, seen, task_of
+from serving.api_errors import Refused, documented
 from serving.api_models import (
     Day,
     EvaluateBody,
@@ -187,17 +188,20 @@ def tasks(
     customer_id: Word = None,
     due_until: Day | None = None,
     asleep: Annotated[bool, Query(description="Also those that are put off beyond today.")] = False,
+    everything: Annotated[bool, Query(alias="all", description="Also open ones beyond what one is shown.")] = False,
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> Page:
-    """Tasks, the first due first."""
+    """Tasks, the first due first; `not_shown` counts the open ones that do not fit into their owners' day."""
     awake_on = None if asleep else visit.today
     held = visit.service.store.tasks(state=state, customer_id=customer_id, due_until=due_until, awake_on=awake_on)
     rows = seen(visit, held.rows)
     for name, value in (("owner", owner), ("team", team), ("kind", kind)):
         rows = rows if value is None else rows[rows[name] == value]
-    told = page(rows, limit, offset)
-    return told.model_copy(update={"items": [_in_words(row) for row in told.items]})
+    whole = everything or state != "open"
+    beyond = rows["task_id"].isin([] if whole else list(room(visit, visit.today).left["task_id"]))
+    told = page(rows[~beyond], limit, offset)
+    return told.model_copy(update={"items": [_in_words(row) for row in told.items], "not_shown": int(beyond.sum())})
 
 
 def _in_words(row: dict[str, Any]) -> dict[str, Any]:
@@ -233,7 +237,10 @@ def task_waived(visit: Actor, task_id: Id, body: TaskWaivedBody, key: Key) -> Re
 def task_asleep(visit: Actor, task_id: Id, body: TaskAsleepBody, key: Key) -> Response:
     """Let a task sleep until a day, on which it comes back."""
     task_of(visit, task_id)
-    told = body.model_dump()
-    return once(
-        visit, key, body, lambda here: loop.snooze_task(here, task_id, **told, **_who(visit), today=visit.today)
-    )
+    most = visit.service.limits.most_days_asleep
+    last = visit.today + timedelta(days=most)
+    if body.until > last:
+        why = f"A task sleeps for at most {most} days, until {last}."
+        raise Refused(422, message=why, details=[{"where": "body.until", "problem": f"it is after {last}"}])
+    told = {**body.model_dump(), "today": visit.today, "most_days": most}
+    return once(visit, key, body, lambda here: loop.snooze_task(here, task_id, **told, **_who(visit)))

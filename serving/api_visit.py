@@ -17,7 +17,10 @@ from serving.api_board import Board
 from serving.api_errors import Refused
 from serving.api_guard import Ration
 from serving.list_rows import Terms
+from serving.loop import MOST_DAYS_ASLEEP
+from serving.plays import LEAST_CASES
 from serving.store import Store
+from serving.workload import MOST_PER_PERSON
 
 log = logging.getLogger("kizashi.api")
 
@@ -71,6 +74,25 @@ class Accounts(Protocol):
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How much people are shown, and what they may put off.
+
+    Attributes
+    ----------
+    most_per_person
+        Open tasks that one person is shown, see :func:`serving.workload.within_capacity`.
+    most_days_asleep
+        Days for which a task may be put off, see :func:`serving.loop.snooze_task`.
+    least_cases_of_a_play
+        Cases from which on own success ranks a play, see :func:`serving.plays.advice`.
+    """
+
+    most_per_person: int = MOST_PER_PERSON
+    most_days_asleep: int = MOST_DAYS_ASLEEP
+    least_cases_of_a_play: int = LEAST_CASES
+
+
+@dataclass(frozen=True)
 class Service:
     """What all requests share.
 
@@ -85,6 +107,8 @@ class Service:
     changeable
         Settings that may be changed while the service runs besides those of the lists: name -> what checks a value and
         gives it back, or raises SettingsError.
+    limits
+        How much people are shown, and what they may put off.
     """
 
     store: Store
@@ -96,6 +120,7 @@ class Service:
     attempts: Ration
     terms: Terms = field(default_factory=Terms)
     changeable: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
     @classmethod
     def of(cls, store: Store, clock: Callable[[], datetime], zone: tzinfo, accounts: Accounts, **more: Any) -> Self:

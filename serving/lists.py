@@ -5,7 +5,7 @@ several of red, yellow and grey stands on the first of them, and the row names t
 planned, goes beside all three. Lists are computed whenever they are read, so that what is entered changes them at once.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -303,29 +303,38 @@ class Section:
         One of :data:`SECTIONS`.
     rows
         Customers with the columns :data:`ROW`; for ``tasks`` :data:`FOLLOW_UPS`.
+    not_shown
+        How many more there are than fit into the day.
     """
 
     code: str
     rows: pd.DataFrame
+    not_shown: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """The section as plain data; ``says`` is :data:`EMPTY` where it has no row."""
-        says = {"says": EMPTY} if self.rows.empty else {}
+        """The section as plain data: ``says`` is :data:`EMPTY` where there is nothing, ``not_shown`` tells of more."""
+        says: dict[str, Any] = {"not_shown": self.not_shown} if self.not_shown else {}
+        if self.rows.empty and not self.not_shown:
+            says = {"says": EMPTY}
         return {"code": self.code, "count": len(self.rows), **says, "rows": as_records(self.rows)}
 
 
 FOLLOW_UPS = ("customer_id", "name", "kind", "code", "task_id", "text", "due_on", "when")
 
 
-def digest(today: Morning, owner: str) -> tuple[Section, ...]:
+def digest(today: Morning, owner: str, left: Collection[str] = ()) -> tuple[Section, ...]:
     """The morning of one person, in the order of the routine: red list, yellow list, tasks of today and this week.
 
     Follow-ups are the owner's open tasks and the planned actions of the owner's customers that are due by the end of
-    the week (Sunday); ``when`` is ``overdue``, ``today`` or ``this_week``.
+    the week (Sunday); ``when`` is ``overdue``, ``today`` or ``this_week``. Tasks with an id in `left` are counted as
+    not shown.
     """
     lists = [Section(name, _owned(today.lists[name], owner)) for name in SECTIONS[:2]]
     sunday = monday(today.as_of) + timedelta(days=6)
     tasks = _owned(today.tasks, owner)
+    beyond = tasks["task_id"].isin(left)
+    not_shown = int((beyond & (tasks["due_on"] <= pd.Timestamp(sunday))).sum())
+    tasks = tasks[~beyond]
     planned = _owned(today.lists["blue"], owner)
     follow = pd.concat(
         [
@@ -338,7 +347,8 @@ def digest(today: Morning, owner: str) -> tuple[Section, ...]:
     days = (follow["due_on"] - pd.Timestamp(today.as_of)).dt.days
     when = pd.Series("this_week", index=follow.index).mask(days == 0, "today").mask(days < 0, "overdue")
     follow = follow.assign(when=when)[list(FOLLOW_UPS)]
-    return (*lists, Section("tasks", follow.sort_values(["due_on", "customer_id"], kind="stable", ignore_index=True)))
+    rows = follow.sort_values(["due_on", "customer_id"], kind="stable", ignore_index=True)
+    return (*lists, Section("tasks", rows, not_shown))
 
 
 def _owned(rows: pd.DataFrame, owner: str) -> pd.DataFrame:

@@ -4,7 +4,7 @@ A notice names customers by their numbers. Names stand in its words only where w
 may go through the hands of others.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -49,6 +49,7 @@ _DUE = text("{title}, due {day}")
 _FOLLOWED_ROW = text("{what}, {when}")
 _PLANNED = text("{name}: planned action")
 _NONE = text("none")
+_NOT_SHOWN = plural("{n} more task is not shown", "{n} more tasks are not shown")
 
 
 class UnknownNotice(KizashiError):
@@ -67,12 +68,15 @@ class Words:
         return {"subject": self.subject, "lines": list(self.lines)}
 
 
-def digests(today: Morning, owners: Iterable[str]) -> list[Notice]:
-    """The digest of each owner, in the order of the names; nobody has one for what belongs to nobody."""
+def digests(today: Morning, owners: Iterable[str], left: Collection[str] = ()) -> list[Notice]:
+    """The digest of each owner, in the order of the names; nobody has one for what belongs to nobody.
+
+    Of the tasks with an id in `left`, which do not fit into their owners' day, each digest says how many there are.
+    """
     found = []
     for owner in sorted(set(owners) - {NONE, ""}):
         sections = []
-        for section in digest(today, owner):
+        for section in digest(today, owner, left):
             whole = section.to_dict()
             columns = _FOLLOWED if section.code == SECTIONS[2] else _LISTED
             rows = [{name: row[name] for name in columns if name in row} for row in whole["rows"]]
@@ -137,6 +141,8 @@ def _digest(notice: Notice, names: Mapping[str, str], locale: str) -> Words:
         for row in rows:
             tell = _followed if section["code"] == SECTIONS[2] else _listed
             lines.append("  " + tell(row, names, locale))
+        if more := section.get("not_shown"):
+            lines.append("  " + say.count(_NOT_SHOWN, more, str(more)))
     return Words(say.words(_DIGEST_SUBJECT, day=_day(notice.as_of)), tuple(lines))
 
 

@@ -19,6 +19,8 @@ from serving.words.speech import language, text
 
 TECHNICAL, ORDERS, SERVICE, FINANCE = "technical_talks", "order_frequency", "service_contacts", "finance"
 ROLES = "role_imbalance"
+#: The fewest cases from which on a company's own success ranks a play, where nothing else is set.
+LEAST_CASES = 5
 #: Classes of reasons with a play of their own.
 REASON_CLASSES = (TECHNICAL, ORDERS, SERVICE, FINANCE, ROLES)
 
@@ -110,7 +112,7 @@ def advice(
     contributions: Mapping[str, float],
     record: pd.DataFrame | None = None,
     *,
-    least: int = 5,
+    least: int = LEAST_CASES,
     mapping: Mapping[str, str] = FIRST_PLAYS,
 ) -> list[Advice]:
     """Plays for a warning, the first to be tried first.

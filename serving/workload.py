@@ -1,6 +1,6 @@
 """What people have to do and have recorded: room in the day, cases, the completeness of follow-ups and of updates."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -11,6 +11,8 @@ from serving.task_kinds import kind_of
 
 #: Codes of what the figures here can ask a manager to look at.
 REVIEW_INPUT = "review_input_fields"
+#: So many open tasks are shown to one person, where nothing else is set.
+MOST_PER_PERSON = 15
 
 
 def awake(tasks: pd.DataFrame, as_of: date) -> pd.DataFrame:
@@ -35,10 +37,16 @@ def case_state(tasks: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Room:
-    """What fits into the day: the tasks that are shown, and how many each owner is not shown."""
+    """What fits into the day: the tasks that are shown, and those that are left."""
 
     shown: pd.DataFrame
-    not_shown: Mapping[str, int]
+    left: pd.DataFrame
+
+    @property
+    def not_shown(self) -> dict[str, int]:
+        """How many each owner is not shown; those who are shown all are not named."""
+        counted = self.left["owner"].fillna("").value_counts()
+        return {str(owner): int(n) for owner, n in counted.items()}
 
 
 def within_capacity(tasks: pd.DataFrame, most_per_person: int, must_act: Iterable[str] = ()) -> Room:
@@ -52,9 +60,8 @@ def within_capacity(tasks: pd.DataFrame, most_per_person: int, must_act: Iterabl
         ["_must", "_urgency", "due_on", "task_id"], kind="stable"
     )
     place = order.groupby(order["owner"].fillna(""), sort=False).cumcount()
-    seen = (place < most_per_person) | ~order["_must"]
-    left = order[~seen]["owner"].fillna("").value_counts()
-    return Room(tasks[seen.reindex(tasks.index)], {str(owner): int(n) for owner, n in left.items()})
+    seen = ((place < most_per_person) | ~order["_must"]).reindex(tasks.index)
+    return Room(tasks[seen], tasks[~seen])
 
 
 # Follow-ups
