@@ -19,7 +19,7 @@ from serving.ledger import Event
 from serving.loop import STEPS, update_account
 from serving.store import Store
 
-pytest_plugins = ["trained"]
+pytest_plugins = ["databases", "trained"]
 
 NAMES = {
     "acting_in_time", "visiting_in_time", "effect", "causes", "reviews_missing", "stuck", "disagreements", "follow_ups",
@@ -297,13 +297,13 @@ def test_with_nothing_to_tell_every_report_has_no_case_and_no_share(tmp_path: Pa
         assert store.report(MONDAY, "stuck") == found["stuck"]
 
 
-def test_what_people_did_with_a_warning_is_read_from_the_store(tmp_path: Path):
+def test_what_people_did_with_a_warning_is_read_from_the_store(new_url):
     today = customers(
         {"customer_id": "ann", "level": "red", "risk": "urgent", "contact_changed_on": MONDAY},
         {"customer_id": "bob", "level": "red"},
     )
     ordered = [(who, on) for who in ("ann", "bob") for on in (-50, -30, -10)]
-    with Store.open(f"sqlite:///{tmp_path / 'store.db'}") as store:
+    with Store.open(new_url()) as store:
         levels = {"ann": "red", "bob": "red"}
         publish(store, MONDAY, levels, decide=lambda state: Decision(
             [event for who in levels for event in opened(state, who, "red")]))  # fmt: skip
