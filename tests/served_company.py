@@ -20,7 +20,7 @@ from serving.store import Store
 
 
 @pytest.fixture(scope="session")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as `kizashi score` leaves it: the events and the database, never to be written to."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "data").mkdir()
@@ -34,17 +34,17 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def app(company: Path) -> Iterator[FastAPI]:
+def app(published: Path) -> Iterator[FastAPI]:
     """The application, which takes longer to lay out its routes than to answer; each test gives it a service."""
-    with Store.open(f"sqlite:///{company / 'kizashi.db'}") as store:
-        yield make_app(Service.of(store, Clock(), UTC, AccountFiles(company / "events")))
+    with Store.open(f"sqlite:///{published / 'kizashi.db'}") as store:
+        yield make_app(Service.of(store, Clock(), UTC, AccountFiles(published / "events")))
 
 
 @pytest.fixture
-def served(app: FastAPI, company: Path, tmp_path: Path) -> Iterator[Served]:
+def served(app: FastAPI, published: Path, tmp_path: Path) -> Iterator[Served]:
     """The service of a company of the test's own."""
-    shutil.copy(company / "kizashi.db", tmp_path / "kizashi.db")
+    shutil.copy(published / "kizashi.db", tmp_path / "kizashi.db")
     clock = Clock()
     many = {name: Ration(clock, 100_000) for name in ("requests", "attempts")}
     with Store.open(f"sqlite:///{tmp_path / 'kizashi.db'}") as store:
-        yield served_at(app, store, company / "events", clock, changeable={"late_order_multiple": checked}, **many)
+        yield served_at(app, store, published / "events", clock, changeable={"late_order_multiple": checked}, **many)

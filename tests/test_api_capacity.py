@@ -129,12 +129,12 @@ def test_own_success_ranks_a_play_from_so_many_cases_on(served: Served, n: int, 
 
 
 @pytest.fixture
-def out(company: Path, tmp_path: Path) -> Path:
+def out(published: Path, tmp_path: Path) -> Path:
     """What `kizashi score` left, of the test's own, with four more tasks of Bob's."""
     place = tmp_path / "var"
     place.mkdir()
-    (place / "events").symlink_to(company / "events")
-    (place / "kizashi.db").write_bytes((company / "kizashi.db").read_bytes())
+    (place / "events").symlink_to(published / "events")
+    (place / "kizashi.db").write_bytes((published / "kizashi.db").read_bytes())
     with Store.open(f"sqlite:///{place / 'kizashi.db'}") as store:
         add(store, 4)
         add(store, 1, "nap", snoozed_until=DAY + timedelta(days=1))

@@ -14,9 +14,9 @@ pytest_plugins = ["databases", "served_company"]
 
 
 @pytest.fixture
-def on_both(app: FastAPI, company: Path, store: Store) -> Served:
+def on_both(app: FastAPI, published: Path, store: Store) -> Served:
     fill(store)
-    return served_at(app, store, company / "events", Clock())
+    return served_at(app, store, published / "events", Clock())
 
 
 def test_a_day_is_read_and_changed_on_both_engines(on_both: Served) -> None:

@@ -30,13 +30,13 @@ Run = Callable[..., Finished]
 
 
 @pytest.fixture
-def run(company: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs `main` in this process, in a folder where the company's day is published in `var`."""
     monkeypatch.setattr(os, "environ", os.environ.copy())  # noqa: TID251
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
     monkeypatch.setattr(cli, "_leave", sys.exit)
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(company, tmp_path / "var")
+    shutil.copytree(published, tmp_path / "var")
 
     def called(*arguments: str) -> Finished:
         monkeypatch.setattr(sys, "argv", ["kizashi", *arguments])
@@ -210,8 +210,8 @@ def test_a_service_that_others_can_reach_is_warned_of(capsys: pytest.CaptureFixt
             assert ("can be reached from other machines" in capsys.readouterr().out) == warned
 
 
-def test_what_the_service_says_of_an_account_is_read_once(company: Path) -> None:
-    files = server.AccountFiles(company / "events")
+def test_what_the_service_says_of_an_account_is_read_once(published: Path) -> None:
+    files = server.AccountFiles(published / "events")
     first = files.brief("K-AOKI", DAY)
     assert files.brief("K-AOKI", DAY) is first
     with pytest.raises(SettingsError):

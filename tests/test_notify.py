@@ -35,10 +35,10 @@ TOLD = Notice("mara", TOLD_OF_TASKS, DAY, {"tasks": [TASK, TASK]})
 
 
 @pytest.fixture
-def out(company: Path, tmp_path: Path) -> Path:
+def out(published: Path, tmp_path: Path) -> Path:
     """What `kizashi score` left, of the test's own, with a notice of each kind that a run decides."""
     place = tmp_path / "var"
-    shutil.copytree(company, place)
+    shutil.copytree(published, place)
     put(place, NEW, TOLD)
     return place
 
@@ -195,12 +195,12 @@ def test_what_cannot_be_written_is_tried_later_and_given_up_in_sight(out: Path, 
     ],
 )
 def test_a_notice_that_nobody_can_word_is_given_up_at_once_and_holds_up_no_other(
-    company: Path, tmp_path: Path, strange: Notice
+    published: Path, tmp_path: Path, strange: Notice
 ) -> None:
     with pytest.raises(UnknownNotice, match="Nobody can word it"):
         words(strange)
     out = tmp_path / "var"
-    shutil.copytree(company, out)
+    shutil.copytree(published, out)
     put(out, Notice("mara", strange.kind, strange.as_of, strange.payload), TOLD if strange.kind != TOLD.kind else NEW)
     found = run(out, tmp_path / "sink")
     assert len(found.dead) == 1
