@@ -100,6 +100,7 @@ def loop_reports(
     *,
     outcomes: Outcomes,
     records_kept: Records,
+    oldest_rating_days: int,
     as_of: date,
     observed_until: date,
 ) -> dict[str, Any]:
@@ -116,6 +117,8 @@ def loop_reports(
         Of :func:`contacts_of`.
     orders
         Of :func:`pipelines.record_report.order_days`.
+    oldest_rating_days
+        Of the health score: an older rating does not count.
     outcomes, records_kept
         The sections of the settings.
     observed_until
@@ -134,7 +137,7 @@ def loop_reports(
         "disagreements": disagreement_report(today, past.entered),
         "follow_ups": follow_ups(past.tasks, together, records_kept, as_of),
         "updates": updates_report(together, past.updates, records_kept, as_of),
-        "ratings_stale": ratings_stale(today, records_kept, as_of),
+        "ratings_stale": ratings_stale(today, oldest_rating_days, as_of),
     }
     return {name: kept(content) for name, content in found.items()}
 
@@ -273,7 +276,7 @@ def updates_report(contacts: pd.DataFrame, updates: pd.DataFrame, terms: Records
     return {"n": found.contacts, "within_days": within, "target": terms.update_target, **asdict(found)}
 
 
-def ratings_stale(today: pd.DataFrame, terms: Records, as_of: date) -> dict[str, Any]:
+def ratings_stale(today: pd.DataFrame, oldest_days: int, as_of: date) -> dict[str, Any]:
     """Customers whose newest rating is too old to count; ``n`` are those with any."""
     rated = today[today["rating_age_days"].notna()]
     newest = [float(given[-1]) if isinstance(given, list) and given else None for given in rated["last_two_ratings"]]
@@ -282,12 +285,12 @@ def ratings_stale(today: pd.DataFrame, terms: Records, as_of: date) -> dict[str,
         rated_on=pd.Series(days, index=rated.index, dtype="object"),
         rating=pd.Series(newest, index=rated.index, dtype="float64"),
     )
-    found = satisfaction(ratings, as_of, terms.satisfaction_stale_after_days)
+    found = satisfaction(ratings, as_of, oldest_days)
     stale = found[found["stale"]].sort_values(["days", "customer_id"], ascending=[False, True])
     return {
         "n": len(found),
         "stale": len(stale),
-        "after_days": terms.satisfaction_stale_after_days,
+        "after_days": oldest_days,
         "customers": _listed(stale[["customer_id", "rated_on", "rating", "days"]]),
     }
 

@@ -112,7 +112,6 @@ class Records(Section):
     follow_up_within_days: Days = 3
     update_within_days: Days = 1
     update_target: PositiveShare = 0.8
-    satisfaction_stale_after_days: Count = 180
 
 
 def task_terms(

@@ -179,6 +179,7 @@ def _record(
         orders,
         outcomes=intake.settings.outcomes,
         records_kept=intake.settings.records,
+        oldest_rating_days=intake.settings.health.oldest_rating_days,
         as_of=intake.as_of,
         observed_until=intake.observed_until,
     )

@@ -246,7 +246,7 @@ def test_cl_11_ratings_are_stale_after_the_days_of_the_settings(days, stale):
         {"customer_id": "ann", "rating_age_days": 181.0, "last_two_ratings": [2.0]},
         {"customer_id": "cid"},
     ]
-    found = reports.ratings_stale(customers(*rows), Records(satisfaction_stale_after_days=days), MONDAY)
+    found = reports.ratings_stale(customers(*rows), days, MONDAY)
     assert (found["n"], found["stale"]) == (2, len(stale))
     assert [row["customer_id"] for row in found["customers"]] == stale
     told = {row["customer_id"]: (row["rated_on"], row["rating"]) for row in found["customers"]}
@@ -266,6 +266,7 @@ def told_of(past, today, seen, as_of, ordered=()):
         orders(*ordered),
         outcomes=Outcomes(least_cases=1),
         records_kept=Records(),
+        oldest_rating_days=365,
         as_of=as_of,
         observed_until=as_of,
     )
