@@ -14,7 +14,7 @@ from features.contact_records import NOBODY, contact_records
 from features.snapshots import ELIGIBLE
 from pipelines.intake import Intake
 from pipelines.loop_sections import Outcomes, Records
-from pipelines.record_report import RECORD_DAYS, Past, read_past, what_came
+from pipelines.record_report import RECORD_DAYS, Past, read_past, treated_in_time, what_came
 from serving.day_records import kept
 from serving.effects import Compared, action_in_time, effect, red_actions, saved, visit_in_time
 from serving.loop import STEPS
@@ -177,10 +177,7 @@ def visiting(
 def effect_report(episodes: pd.DataFrame, lost: pd.Series, terms: Outcomes) -> dict[str, Any]:
     """What showing warnings did, by lot; ``code`` says why there is no number where there is none."""
     fate = episodes["episode_id"].map(lost).astype("float64")
-    treated = [
-        row["treated_at"] is not None and (row["treated_at"].date() - row["opened_on"]).days < row["churn_window_days"]
-        for row in records(episodes)
-    ]
+    treated = treated_in_time(episodes)
     rows = episodes[["arm"]].assign(propensity=episodes["propensity"].astype("float64"), treated=treated, lost=fate)
     known = rows[rows["lost"].notna()]
     found = effect(known, terms.least_cases)

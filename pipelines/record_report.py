@@ -209,14 +209,18 @@ def _valued(losses: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     return valued[["customer_id", "lost_on", "revenue"]]
 
 
+def treated_in_time(episodes: pd.DataFrame) -> list[bool]:
+    """Whether each warning was acted upon within the customer's own window after it opened."""
+    columns = (episodes["treated_at"], episodes["opened_on"], episodes["churn_window_days"])
+    return [
+        at is not None and at == at and not (at.date() - opened).days >= window
+        for at, opened, window in zip(*columns, strict=True)
+    ]
+
+
 def _as_judged(episodes: pd.DataFrame) -> pd.DataFrame:
     """Warnings as a track record wants them: judged by the level they opened with, treated if within their window."""
-    treated = [
-        at is not None and at == at and not (at.date() - opened).days >= window
-        for at, opened, window in zip(
-            episodes["treated_at"], episodes["opened_on"], episodes["churn_window_days"], strict=True
-        )
-    ]
+    treated = treated_in_time(episodes)
     found = episodes.assign(level=episodes["opened_level"], value=episodes["value_at_risk"], treated=treated)
     return found[list(EPISODES)]
 
