@@ -15,7 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: demo test lock format docs clean help
+.PHONY: demo test lock format docs messages clean help
 
 demo: $(MADE)  ## warn about customers of a simulated company, end to end
 	@$(VENV)/bin/kizashi demo
@@ -43,6 +43,9 @@ docs: $(MADE)  ## write the pages that are made from the code
 	@$(VENV)/bin/python -m models.warning_rules > docs/rules.md
 	@$(VENV)/bin/python -m features.simulate.page > docs/simulator.md
 	@$(VENV)/bin/python tests/requirements_page.py > docs/requirements.md
+
+messages: $(MADE)  ## bring the catalogues of the other languages in step with what the code says
+	@$(VENV)/bin/python -m serving.words.catalogue
 
 clean:  ## remove the environment and all caches, never your results in var/
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

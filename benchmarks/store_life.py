@@ -88,7 +88,8 @@ def _scores(levels: dict[str, str]) -> pd.DataFrame:
 
 
 def _reasons(levels: dict[str, str]) -> pd.DataFrame:
-    rows = [(customer, 1, "orders_90d", "transaction", 1.0, None, None, 0.9, 0.1, "1 order.") for customer in levels]
+    said = (1, "orders_90d", "transaction", 1.0, None, None, 0.9, 0.1, "1 order.", "reason", "order_rhythm", None)
+    rows = [(customer, *said) for customer in levels]
     return pd.DataFrame(rows, columns=list(REASON_COLUMNS))
 
 

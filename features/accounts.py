@@ -73,32 +73,32 @@ FROM losses LEFT JOIN reached USING (as_of, customer_id, contact_id)
 )
 
 
-@feature("contacts", unit="people", concept="contacts", dimension="interaction", empty=0, peers="ratio")
+@feature("contacts", unit="people", concept="people", dimension="interaction", worse="less", empty=0, peers="ratio")
 def active_contacts() -> str:
     """People at the account whom we know and who are still in place."""
     return "count(DISTINCT contact_id) FILTER (in_place)"
 
 
-@feature("contacts", unit="people", concept="contacts", empty=0, internal=True)
+@feature("contacts", unit="people", concept="people", dimension="interaction", empty=0, internal=True)
 def active_contacts_a_year_ago() -> str:
     """People who were in place 365 days before."""
     began, stayed = "coalesce(began_days_ago > 365, true)", "coalesce(ended_days_ago <= 365, true)"
     return f"count(DISTINCT contact_id) FILTER ({began} AND {stayed})"
 
 
-@feature("features", unit="ratio", concept="contacts", dimension="interaction")
+@feature("features", unit="ratio", concept="people", dimension="interaction", worse="less")
 def active_contacts_vs_last_year() -> str:
     """People in place at the account against those a year ago, one added to both."""
     return ratio_of("active_contacts", "active_contacts_a_year_ago", "1")
 
 
-@feature("contacts", unit="roles", concept="contacts", dimension="interaction")
+@feature("contacts", unit="roles", concept="people", dimension="interaction", worse="less")
 def active_contact_roles() -> str:
     """Different roles (technical, purchasing, user, executive) of the people in place at the account."""
     return "CASE WHEN count(role) > 0 THEN count(DISTINCT role) FILTER (ended_days_ago IS NULL) END"
 
 
-@feature("contacts", unit="share", concept="contacts", dimension="interaction")
+@feature("contacts", unit="share", concept="people", dimension="interaction", worse="more")
 def contact_turnover_share_365d() -> str:
     """Share of the people at the account who left in the last 365 days; unknown where nobody ever did."""
     left = "count(DISTINCT contact_id) FILTER (NOT in_place AND ended_days_ago <= 365)"
@@ -109,13 +109,13 @@ def contact_turnover_share_365d() -> str:
 _OF_LOSSES = ("interactions.contact_id",)
 
 
-@feature("key_contacts", unit="days", concept="contacts", dimension="interaction", needs=_OF_LOSSES)
+@feature("key_contacts", unit="days", concept="people", dimension="interaction", worse="less", needs=_OF_LOSSES)
 def days_since_key_contact_lost() -> str:
     """Days since the last key contact left or was moved; unknown where none did in 455 days."""
     return "min(lost_days_ago)"
 
 
-@feature("key_contacts", unit="days", concept="contacts", dimension="interaction", needs=_OF_LOSSES)
+@feature("key_contacts", unit="days", concept="people", dimension="interaction", worse="more", needs=_OF_LOSSES)
 def key_contact_gap_days() -> str:
     """Days from the loss of the last key contact to the first interaction with a successor; still counting while there
     was none.
@@ -123,7 +123,7 @@ def key_contact_gap_days() -> str:
     return "max(gap_days) FILTER (is_newest)"
 
 
-@feature("key_contacts", unit="flag", concept="contacts", dimension="interaction", needs=_OF_LOSSES)
+@feature("key_contacts", unit="flag", concept="people", dimension="interaction", worse="more", needs=_OF_LOSSES)
 def key_contact_gap_open() -> str:
     """Nobody has spoken to a successor of the last key contact yet (1 = yes); unknown where none left."""
     return "CAST(bool_or(gap_is_open) FILTER (is_newest) AS INTEGER)"
@@ -132,13 +132,13 @@ def key_contact_gap_open() -> str:
 _NEWLY_LOST = f"lost_days_ago <= {NEW_CONTACT_DAYS}"
 
 
-@feature("key_contacts", unit="interactions", concept="contacts", dimension="interaction", needs=_OF_LOSSES)
+@feature("key_contacts", unit="interactions", concept="people", dimension="interaction", worse="less", needs=_OF_LOSSES)
 def successor_interactions() -> str:
     """Interactions with the successor of a key contact who left lately; the fewest where several left."""
     return f"min(interactions) FILTER ({_NEWLY_LOST})"
 
 
-@feature("key_contacts", unit="flag", concept="contacts", dimension="interaction", needs=_OF_LOSSES)
+@feature("key_contacts", unit="flag", concept="people", dimension="interaction", worse="more", needs=_OF_LOSSES)
 def new_contact_hardly_known() -> str:
     """A key contact has changed lately and there were few interactions with the new one (1 = yes); unknown where none
     left in 455 days.
@@ -168,51 +168,53 @@ relation("file_changes", ("account_changes",), _CHANGES)
 relation("account_states", ("account_changes",), "SELECT as_of, customer_id, temperature, risk FROM accounts")
 
 
-@feature("account_states", unit="level", concept="temperature", dimension="interaction", peers="difference")
+@feature(
+    "account_states", unit="level", concept="conversation", dimension="interaction", worse="less", peers="difference"
+)
 def temperature_level() -> str:
     """Relationship temperature on file, from 0 (cold) to 3 (hot)."""
     return f"max({_level('temperature', WARMTH)})"
 
 
-@feature("file_changes", unit="level", concept="temperature", dimension="interaction", internal=True)
+@feature("file_changes", unit="level", concept="conversation", dimension="interaction", internal=True)
 def temperature_level_90d_ago() -> str:
     """Relationship temperature on file 90 days ago."""
     known = "field = 'temperature' AND new IS NOT NULL AND days_ago > 90"
     return f"arg_max({_level('new', WARMTH)}, (changed_at, new)) FILTER ({known})"
 
 
-@feature("features", unit="level", concept="temperature", dimension="interaction")
+@feature("features", unit="level", concept="conversation", dimension="interaction", worse="less")
 def temperature_level_vs_90d_ago() -> str:
     """Steps by which the relationship temperature on file has risen (below 0: fallen) in 90 days."""
     return "temperature_level - temperature_level_90d_ago"
 
 
-@feature("features", unit="flag", concept="temperature", dimension="interaction")
+@feature("features", unit="flag", concept="conversation", dimension="interaction", worse="more")
 def temperature_cool_or_below() -> str:
     """The relationship temperature on file is cool or cold (1 = yes)."""
     return f"CAST(temperature_level <= {WARMTH.index('cool')} AS INTEGER)"
 
 
-@feature("file_changes", unit="days", concept="temperature", dimension="interaction")
+@feature("file_changes", unit="days", concept="conversation", dimension="interaction", worse="less")
 def days_since_temperature_fell() -> str:
     """Days since the relationship temperature was last changed to a lower one."""
     fell = f"{_level('new', WARMTH)} < {_level('old', WARMTH)}"
     return f"min(days_ago) FILTER (field = 'temperature' AND {fell})"
 
 
-@feature("account_states", unit="level", concept="stated_risk", dimension="interaction")
+@feature("account_states", unit="level", concept="conversation", dimension="interaction", worse="more")
 def stated_risk_level() -> str:
     """Exit risk that a person has put on file, from 0 (low) to 3 (urgent)."""
     return f"max({_level('risk', RISK)})"
 
 
-@feature("file_changes", unit="days", concept="stated_risk", dimension="interaction")
+@feature("file_changes", unit="days", concept="conversation", dimension="interaction", worse="less")
 def days_since_stated_risk_rose() -> str:
     """Days since a person last put a higher exit risk on file."""
     return f"min(days_ago) FILTER (field = 'risk' AND {_level('new', RISK)} > {_level('old', RISK)})"
 
 
-@feature("file_changes", unit="days", concept="contacts", dimension="interaction")
+@feature("file_changes", unit="days", concept="people", dimension="interaction", worse="less")
 def days_since_contact_change() -> str:
     """Days since a change of the contact was last put on file."""
     return "min(days_ago) FILTER (field = 'contact' AND new IS DISTINCT FROM old)"
@@ -221,7 +223,7 @@ def days_since_contact_change() -> str:
 _TOLD = f"coalesce(lower(new), '') NOT IN ({', '.join(map(text_sql, NO_COMPETITOR))})"
 
 
-@feature("file_changes", unit="days", concept="competition", dimension="strategy")
+@feature("file_changes", unit="days", concept="market", dimension="strategy", worse="less")
 def days_since_competitor_noted() -> str:
     """Days since a competitor at this account was last put on file."""
     return f"min(days_ago) FILTER (field = 'competitor' AND {_TOLD})"
@@ -230,13 +232,13 @@ def days_since_competitor_noted() -> str:
 _OWNER_CHANGED = "field = 'owner' AND new <> old"
 
 
-@feature("file_changes", unit="days", concept="owner", dimension="interaction")
+@feature("file_changes", unit="days", concept="people", dimension="interaction", worse="less")
 def days_since_owner_change() -> str:
     """Days since the account last went to another sales person."""
     return f"min(days_ago) FILTER ({_OWNER_CHANGED})"
 
 
-@feature("features", unit="flag", concept="owner", dimension="interaction")
+@feature("features", unit="flag", concept="people", dimension="interaction", worse="more")
 def owner_departed() -> str:
     """The account's former sales person has left it lately (1 = yes)."""
     lately = f"coalesce(CAST(days_since_owner_change <= {OWNER_DEPARTED} AS INTEGER), 0)"
@@ -258,26 +260,26 @@ _OWNED_DAYS = f"least(days_since_owner_change, {OWNER_CHANGE_DAYS})"
 _DAYS_BEFORE = "(days_since_first_order - days_since_owner_change)"
 
 
-@feature("orders_around_owner_change", unit="money", concept="owner", internal=True)
+@feature("orders_around_owner_change", unit="money", concept="spending", internal=True)
 def revenue_under_new_owner() -> str:
     """Net revenue of the 90 days from the change of owner on, as far as they have passed."""
     return f"sum(amount) FILTER (days_after BETWEEN 0 AND {OWNER_CHANGE_DAYS - 1})"
 
 
-@feature("orders_around_owner_change", unit="money", concept="owner", internal=True)
+@feature("orders_around_owner_change", unit="money", concept="spending", internal=True)
 def revenue_under_old_owner() -> str:
     """Net revenue of the 90 days before the change of owner."""
     return f"sum(amount) FILTER (days_after BETWEEN -{OWNER_CHANGE_DAYS} AND -1)"
 
 
-@feature("features", unit="money", concept="owner")
+@feature("features", unit="money", concept="spending", worse="less")
 def revenue_since_owner_change() -> str:
     """Net revenue since the account went to another sales person, of the first 90 days at most."""
     known = f"days_since_owner_change <= {LOOKBACK_DAYS - OWNER_CHANGE_DAYS}"
     return f"CASE WHEN {known} THEN coalesce(revenue_under_new_owner, 0) END"
 
 
-@feature("features", unit="money", concept="owner")
+@feature("features", unit="money", concept="spending")
 def revenue_before_owner_change() -> str:
     """Net revenue under the former sales person in as many days, from his last 90 days."""
     known = f"revenue_since_owner_change IS NOT NULL AND {_DAYS_BEFORE} >= {BASELINE_MIN_DAYS}"
@@ -285,7 +287,7 @@ def revenue_before_owner_change() -> str:
     return f"CASE WHEN {known} THEN {scaled} END"
 
 
-@feature("features", unit="ratio", concept="owner", usual="revenue_before_owner_change")
+@feature("features", unit="ratio", concept="spending", worse="less", usual="revenue_before_owner_change")
 def revenue_since_owner_change_vs_before() -> str:
     """Net revenue since the account went to another sales person against that before, one usual order added to both."""
     known = "revenue_before_owner_change IS NOT NULL"
@@ -306,19 +308,19 @@ LEFT JOIN (SELECT as_of, customer_id, arg_max({_TOLD}, (changed_at, coalesce(new
 )
 
 
-@feature("account_file", unit="level", concept="growth", dimension="strategy")
+@feature("account_file", unit="level", concept="market", dimension="strategy", worse="less")
 def growth_level() -> str:
     """How the account's own business goes: 0 shrinking, 1 flat, 2 expanding."""
     return f"max({_level('growth', GROWTH)})"
 
 
-@feature("account_file", unit="flag", concept="competition", dimension="strategy")
+@feature("account_file", unit="flag", concept="market", dimension="strategy", worse="more")
 def competitor_present() -> str:
     """Another vendor is coming in at the account (1 = yes)."""
     return "max(CAST(competitor_present AS INTEGER))"
 
 
-@feature("account_file", unit="days", concept="season", dimension="strategy", needs=("budget_months",))
+@feature("account_file", unit="days", concept="market", dimension="strategy", needs=("budget_months",))
 def days_until_budget_month() -> str:
     """Days until the account's next budget month begins; 0 in it."""
     begins = "make_date(year(as_of) + CAST(m < month(as_of) AS INTEGER), m, 1) - as_of"
@@ -342,13 +344,13 @@ relation(
 )
 
 
-@feature("owner_absences", unit="days", concept="owner", dimension="interaction", needs=("ends_at",))
+@feature("owner_absences", unit="days", concept="people", dimension="interaction", worse="more", needs=("ends_at",))
 def owner_absent_days() -> str:
     """Days for which the sales person in charge has been absent; 0 while present."""
     return "max(absent_days)"
 
 
-@feature("features", unit="days", concept="owner", dimension="interaction")
+@feature("features", unit="days", concept="people", dimension="interaction", worse="more")
 def uncovered_absence_days() -> str:
     """Days for which the sales person in charge has been absent without anybody in touch with the account; 0 while
     present or covered.

@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 
+from features import cutoffs
 from features.contract import CONTRACT, KNOWN_AT, Table
 from features.errors import SourceError
 from features.mirror import Mirror, latest, mirror
@@ -96,6 +98,16 @@ class Events:
             connection.execute(f'CREATE VIEW "{table.name}" AS {self._select(folder, table, bucket)}')
         return connection
 
+    def starts(self, bucket: int) -> pd.DataFrame:
+        """From when each event table of a bucket was known to begin on which day (``source, visible_from, day``)."""
+        with self.connect(bucket) as con:
+            return con.execute(cutoffs.source_starts(self.columns)).df().astype({"source": "str"})
+
+    def types(self, table: Table) -> dict[str, str]:
+        """DuckDB types of a table's columns, those of `further` included, in the order of the views."""
+        types = {column.name: column.sql_type for column in table.columns}
+        return types | dict(zip(self.further, self.further_types, strict=True)) if table.further else types
+
     def files(self, bucket: int) -> tuple[str, ...]:
         """The files from which a bucket is read, as paths in the folder."""
         tables = [CONTRACT[name] for name in self.parts]
@@ -110,10 +122,7 @@ class Events:
         paths = self._paths(folder, table, bucket)
         if paths:
             return f"SELECT * FROM read_parquet([{', '.join(map(path_sql, paths))}], hive_partitioning = false)"
-        types = {column.name: column.sql_type for column in table.columns}
-        if table.further:
-            types |= dict(zip(self.further, self.further_types, strict=True))
-        typed = [f"NULL::{kind} AS {name_sql(name)}" for name, kind in types.items()]
+        typed = [f"NULL::{kind} AS {name_sql(name)}" for name, kind in self.types(table).items()]
         return f"SELECT {', '.join(typed)}, NULL::TIMESTAMP AS {KNOWN_AT} WHERE false"
 
 

@@ -23,7 +23,7 @@ def catalogue() -> pd.DataFrame:
     -------
     DataFrame
         ``feature``, ``source`` (a table of the contract), ``window_days`` (Int64, missing where it has none), ``unit``,
-        ``dimension``, ``concept``, ``needs``, ``own`` (bool), ``meaning``.
+        ``dimension``, ``concept``, ``worse`` (``more``, ``less`` or empty), ``needs``, ``own`` (bool), ``meaning``.
     """
     mine = set(own_names())
     rows = [
@@ -34,6 +34,7 @@ def catalogue() -> pd.DataFrame:
             "unit": one.unit,
             "dimension": one.dimension,
             "concept": one.concept,
+            "worse": one.worse,
             "needs": ", ".join(one.needs),
             "own": one.name in mine,
             "meaning": one.meaning,
@@ -92,6 +93,9 @@ with what your own data cover, and `--csv FILE` writes it.
   and the spread of the customer's own earlier windows (median absolute deviation, pulled towards that of chance by four
   windows), and `_vs_peers`: `_vs_usual` against the median of the same segment at the same date, so that a slump of the
   whole market makes nobody look at risk. A segment of n customers counts n / (n + 20), all customers the rest.
+- **Worse** is the side of the usual that worries a supplier: more complaints, fewer orders. A quantity without one is
+  neither good nor bad by itself; `_usual`, a customer's own past level, never is. A fact is told as a reason only where
+  it is unusual on that side.
 - **Your own** features join these from a file of yours: [own features](own_features.md).
 """
 
@@ -104,7 +108,7 @@ def _tables(shipped: list[Feature]) -> Iterator[str]:
         moving = sum(one.name.endswith("_vs_usual") for one in here)
         yield f"| [{source}](#{source}) | {len(here)} | {moving} |"
     for source in sources:
-        yield f"\n## {source}\n\n| feature | views | unit | dimension | meaning |\n|---|---|---|---|---|"
+        yield f"\n## {source}\n\n| feature | views | unit | dimension | worse | meaning |\n|---|---|---|---|---|---|"
         yield from _rows([one for one in shipped if one.source == source])
 
 
@@ -121,7 +125,8 @@ def _rows(features: Iterable[Feature]) -> Iterator[str]:
         if name not in hidden:
             shown = ", ".join(f"`{view}`" for view in views.get(name, []))
             needs = f" Needs `{'`, `'.join(one.needs)}`." if one.needs else ""
-            yield f"| `{name}` | {shown} | {one.unit} | {one.dimension} | {_cell(one.meaning + needs)} |"
+            cells = f"`{name}` | {shown} | {one.unit} | {one.dimension} | {one.worse}"
+            yield f"| {cells} | {_cell(one.meaning + needs)} |"
 
 
 def _options() -> Iterator[str]:

@@ -36,25 +36,25 @@ def _lapsed_share() -> str:
     return f"{_lapsed()} / nullif(sum(amount_365d) FILTER (amount_365d > 0), 0)"
 
 
-@feature("products", unit="products", concept="lapsed_products", needs=("product_id",))
+@feature("products", unit="products", concept="breadth", worse="more", needs=("product_id",))
 def overdue_products() -> str:
     """Products that are overdue by their own cycle."""
     return f"count(*) FILTER ({_OVERDUE})"
 
 
-@feature("products", unit="share", concept="lapsed_products", needs=("product_id",))
+@feature("products", unit="share", concept="breadth", worse="more", needs=("product_id",))
 def overdue_product_share() -> str:
     """Share of the products with a cycle of their own that are overdue by it."""
     return f"count(*) FILTER ({_OVERDUE}) / nullif(count(gap_days), 0)"
 
 
-@feature("products", unit="share", concept="lapsed_products", needs=("product_id",))
+@feature("products", unit="share", concept="breadth", worse="more", needs=("product_id",))
 def overdue_product_revenue_share() -> str:
     """Share of the past year's revenue that came from products that are overdue by their own cycle."""
     return _lapsed_share()
 
 
-@feature("features", unit="share", concept="lapsed_products", needs=("product_id",))
+@feature("features", unit="share", concept="breadth", worse="more", needs=("product_id",))
 def switched_product_revenue_share() -> str:
     """Share of the past year's revenue from overdue products while the customer itself orders on time. Perhaps they are
     bought elsewhere now; 0 where the customer itself is late.
@@ -65,37 +65,37 @@ def switched_product_revenue_share() -> str:
     )
 
 
-@feature("product_lines", unit="product lines", concept="lapsed_products", needs=("product_line",))
+@feature("product_lines", unit="product lines", concept="breadth", worse="more", needs=("product_line",))
 def overdue_product_lines() -> str:
     """Product lines that are overdue by their own cycle."""
     return f"count(*) FILTER ({_OVERDUE})"
 
 
-@feature("product_lines", unit="share", concept="lapsed_products", needs=("product_line",))
+@feature("product_lines", unit="share", concept="breadth", worse="more", needs=("product_line",))
 def overdue_product_line_share() -> str:
     """Share of the product lines with a cycle of their own that are overdue by it."""
     return f"count(*) FILTER ({_OVERDUE}) / nullif(count(gap_days), 0)"
 
 
-@feature("product_lines", unit="money", concept="lapsed_products", needs=("product_line",))
+@feature("product_lines", unit="money", concept="breadth", worse="more", needs=("product_line",))
 def overdue_product_line_revenue_365d() -> str:
     """Revenue of the past year from product lines that are overdue by their own cycle."""
     return _lapsed()
 
 
-@feature("product_lines", unit="share", concept="lapsed_products", needs=("product_line",), peers="difference")
+@feature("product_lines", unit="share", concept="breadth", worse="more", needs=("product_line",), peers="difference")
 def overdue_product_line_revenue_share() -> str:
     """Share of the past year's revenue that came from product lines that are overdue by their own cycle."""
     return _lapsed_share()
 
 
-@feature("product_lines", unit="cycles", concept="lapsed_products", needs=("product_line",))
+@feature("product_lines", unit="cycles", concept="breadth", worse="more", needs=("product_line",))
 def strongest_product_line_cycles() -> str:
     """Days since the strongest product line was bought, in its own cycles."""
     return f"arg_max({_CYCLES}, (amount_365d, product_line)) FILTER (gap_days IS NOT NULL)"
 
 
-@feature("product_lines", unit="cycles", concept="lapsed_products", needs=("product_line",))
+@feature("product_lines", unit="cycles", concept="breadth", worse="more", needs=("product_line",))
 def most_overdue_main_product_line_cycles() -> str:
     """Days since the most overdue of the main product lines was bought, in its own cycles."""
     return f"list_max(arg_max({_CYCLES}, (amount_365d, product_line), {MAIN_THINGS}) FILTER (gap_days IS NOT NULL))"

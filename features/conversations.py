@@ -79,6 +79,7 @@ def _texts_with(mark: str, past: str) -> str:
     unit="points",
     concept="conversation",
     dimension="interaction",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90, "level", spread="10"),
     needs=("text",),
@@ -88,14 +89,14 @@ def talk_depth(past: str) -> str:
     return f"avg({_DEPTH}) FILTER ({past}) / 100"
 
 
-@feature("talks", unit="talks", concept="conversation", dimension="interaction", needs=("text",))
+@feature("talks", unit="talks", concept="conversation", dimension="interaction", worse="more", needs=("text",))
 def talk_depth_falls_in_a_row() -> str:
     """How many of the newest talks in a row were clearly shallower than the one before."""
     fell = f"coalesce(depth <= (1 - CAST({DEPTH_FALL} AS DECIMAL(9, 6))) * depth_before, false)"
     return f"min(newest_no) FILTER (NOT {fell}) - 1"
 
 
-@feature("talks", unit="share", concept="conversation", dimension="interaction", needs=("text",))
+@feature("talks", unit="share", concept="conversation", dimension="interaction", worse="more", needs=("text",))
 def talk_depth_fall_share_over_3() -> str:
     """Share by which the newest talk was shallower than the third before it; 0 where it was not."""
     newest, third = "max(depth) FILTER (newest_no = 1)", "max(depth) FILTER (newest_no = 4)"
@@ -107,6 +108,7 @@ def talk_depth_fall_share_over_3() -> str:
     unit="talks",
     concept="conversation",
     dimension="interaction",
+    worse="more",
     windows=(90,),
     needs=("text",),
     empty=0,
@@ -121,6 +123,7 @@ def deferrals(past: str) -> str:
     unit="share",
     concept="conversation",
     dimension="interaction",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90, "level"),
     needs=("text",),
@@ -135,6 +138,7 @@ def deferral_share(past: str) -> str:
     unit="talks",
     concept="conversation",
     dimension="interaction",
+    worse="more",
     windows=(90,),
     needs=("text",),
     empty=0,
@@ -147,8 +151,9 @@ def refusals(past: str) -> str:
 @feature(
     "interactions",
     unit="talks",
-    concept="competition",
+    concept="conversation",
     dimension="interaction",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90),
     needs=("text",),
@@ -159,7 +164,9 @@ def competitor_mentions(past: str) -> str:
     return _texts_with("competitor", past)
 
 
-@feature("features", unit="flag", concept="competition", dimension="interaction", needs=("interactions.text",))
+@feature(
+    "features", unit="flag", concept="conversation", dimension="interaction", worse="more", needs=("interactions.text",)
+)
 def competitor_newly_mentioned() -> str:
     """A competitor came up in the last 90 days and never in the year before (1 = yes)."""
     return "CAST(competitor_mentions_90d > 0 AND coalesce(competitor_mentions_90d_before, 0) = 0 AS INTEGER)"
@@ -168,8 +175,9 @@ def competitor_newly_mentioned() -> str:
 @feature(
     "interactions",
     unit="talks",
-    concept="competition",
+    concept="conversation",
     dimension="interaction",
+    worse="more",
     windows=(90,),
     needs=("text",),
     empty=0,
@@ -182,8 +190,9 @@ def competitor_feature_mentions(past: str) -> str:
 @feature(
     "interactions",
     unit="talks",
-    concept="competition",
+    concept="conversation",
     dimension="interaction",
+    worse="more",
     windows=(90,),
     needs=("text",),
     empty=0,
@@ -196,8 +205,9 @@ def benchmark_requests(past: str) -> str:
 @feature(
     "interactions",
     unit="talks",
-    concept="competition",
+    concept="conversation",
     dimension="interaction",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90),
     needs=("text",),
@@ -211,8 +221,9 @@ def technical_demands(past: str) -> str:
 @feature(
     "interactions",
     unit="talks",
-    concept="price_talks",
+    concept="conversation",
     dimension="interaction",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90),
     needs=("text",),
@@ -226,8 +237,9 @@ def price_talks(past: str) -> str:
 @feature(
     "features",
     unit="talks",
-    concept="price_talks",
+    concept="conversation",
     dimension="interaction",
+    worse="more",
     needs=("interactions.text",),
     usual="price_talks_90d_usual",
 )

@@ -69,31 +69,33 @@ def _share(lines: str, past: str) -> str:
     return f"coalesce(sum({lines}) FILTER ({past}), 0) / nullif(sum(lines) FILTER ({past}), 0)"
 
 
-@feature("due_lines", unit="share", concept="delivery", windows=(90, 365), baseline=_SHARE, needs=_IN_FULL)
+@feature(
+    "due_lines", unit="share", concept="deliveries", worse="less", windows=(90, 365), baseline=_SHARE, needs=_IN_FULL
+)
 def filled_line_share(past: str) -> str:
     """Share of the lines due that were delivered in full and on time."""
     return _share("filled", past)
 
 
-@feature("due_lines", unit="share", concept="delivery", windows=(90,), baseline=_SHARE, needs=_ON_TIME)
+@feature("due_lines", unit="share", concept="deliveries", worse="more", windows=(90,), baseline=_SHARE, needs=_ON_TIME)
 def late_line_share(past: str) -> str:
     """Share of the lines due that were delivered late or not yet."""
     return _share("late", past)
 
 
-@feature("due_lines", unit="share", concept="delivery", windows=(90,), baseline=_SHARE, needs=_IN_FULL)
+@feature("due_lines", unit="share", concept="deliveries", worse="more", windows=(90,), baseline=_SHARE, needs=_IN_FULL)
 def short_line_share(past: str) -> str:
     """Share of the lines due that were delivered short of the ordered quantity."""
     return _share("short", past)
 
 
-@feature("due_lines", unit="lines", concept="delivery", needs=_ON_TIME, empty=0)
+@feature("due_lines", unit="lines", concept="deliveries", worse="more", needs=_ON_TIME, empty=0)
 def undelivered_lines() -> str:
     """Lines past their promised day that are still to be delivered."""
     return "coalesce(sum(lines) FILTER (delivered IS NULL), 0)"
 
 
-@feature("due_lines", unit="days", concept="delivery", windows=(90,), needs=_ON_TIME)
+@feature("due_lines", unit="days", concept="deliveries", worse="more", windows=(90,), needs=_ON_TIME)
 def longest_delay_days(past: str) -> str:
     """Longest delay of the deliveries due, those still to come included."""
     return f"CASE WHEN count(*) FILTER ({past}) > 0 THEN greatest(0, max(delay_days) FILTER ({past})) END"
@@ -102,7 +104,8 @@ def longest_delay_days(past: str) -> str:
 @feature(
     "promised_lines",
     unit="share",
-    concept="urgency",
+    concept="deliveries",
+    worse="more",
     windows=(90,),
     baseline=_SHARE,
     needs=("promised_at", "product_id"),
@@ -112,20 +115,20 @@ def short_lead_line_share(past: str) -> str:
     return _share(f"CASE WHEN lead_days < {SHORT_LEAD_DAYS} THEN lines END", past)
 
 
-@feature("trials", unit="orders", concept="trials", needs=("trial", "product_id"), empty=0)
+@feature("trials", unit="orders", concept="breadth", worse="more", needs=("trial", "product_id"), empty=0)
 def trials_without_follow_up() -> str:
     """Trial orders of some time ago after which the same was not ordered again in volume."""
     followed = f"coalesce(follow_up_amount, 0) >= {TRIAL_MULTIPLE} * trial_amount"
     return f"count(*) FILTER (days_ago >= {TRIAL_WAIT_DAYS} AND NOT ({followed}))"
 
 
-@feature("segment", unit="money", concept="order_value", internal=True)
+@feature("segment", unit="money", concept="spending", internal=True)
 def order_value_mean_ever_of_segment() -> str:
     """Usual mean order value of the eligible customers of a segment."""
     return "median(order_value_mean_ever)"
 
 
-@feature("peers", unit="flag", concept="trials")
+@feature("peers", unit="flag", concept="breadth", worse="more")
 def small_first_order_alone() -> str:
     """The only order so far was some time ago and small for the segment (1 = yes). A trial, perhaps, that led to
     nothing.

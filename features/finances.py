@@ -73,6 +73,7 @@ relation(
     unit="days",
     concept="payment",
     dimension="finance",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90, "mean"),
     needs=("paid_at",),
@@ -82,7 +83,7 @@ def payment_days_mean(past: str) -> str:
     return mean_days("payment_seconds", past)
 
 
-@feature("payments", unit="days", concept="payment", dimension="finance", needs=("paid_at",))
+@feature("payments", unit="days", concept="payment", dimension="finance", worse="more", needs=("paid_at",))
 def payment_trend_days_365d() -> str:
     """Change of the days from invoice to payment per 90 days, on a straight line through the last 365 days."""
     return trend_days("payment_seconds", "begun_days_ago <= 365")
@@ -93,6 +94,7 @@ def payment_trend_days_365d() -> str:
     unit="days",
     concept="payment",
     dimension="finance",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90, "level", spread=TERMS_SPREAD),
     needs=("due_at", "paid_at"),
@@ -104,7 +106,7 @@ def days_beyond_terms(past: str) -> str:
     return mean_days("late_seconds", past)
 
 
-@feature("payments", unit="days", concept="payment", dimension="finance", needs=("due_at", "paid_at"))
+@feature("payments", unit="days", concept="payment", dimension="finance", worse="more", needs=("due_at", "paid_at"))
 def days_beyond_terms_trend_365d() -> str:
     """Change of the days from due date to payment per 90 days, on a straight line through the last 365 days."""
     return trend_days("late_seconds", "begun_days_ago <= 365")
@@ -113,8 +115,9 @@ def days_beyond_terms_trend_365d() -> str:
 @feature(
     "receivables",
     unit="days",
-    concept="receivables",
+    concept="payment",
     dimension="finance",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90, "mean", TEN_DAYS),
     needs=("paid_at",),
@@ -125,7 +128,15 @@ def ar_days(past: str) -> str:
     return f"{STEP_DAYS} * coalesce(sum(amount) FILTER (is_open AND {past}), 0) / nullif({invoiced}, 0)"
 
 
-@feature("receivables", unit="money", concept="overdue", dimension="finance", needs=("due_at", "paid_at"), empty=0)
+@feature(
+    "receivables",
+    unit="money",
+    concept="payment",
+    dimension="finance",
+    worse="more",
+    needs=("due_at", "paid_at"),
+    empty=0,
+)
 def overdue_amount() -> str:
     """Amount of the invoices that are unpaid after their due date."""
     return "coalesce(sum(amount) FILTER (step = 0 AND is_open AND overdue_days > 0), 0)"
@@ -134,8 +145,9 @@ def overdue_amount() -> str:
 @feature(
     "receivables",
     unit="share",
-    concept="overdue",
+    concept="payment",
     dimension="finance",
+    worse="more",
     needs=("due_at", "paid_at"),
     peers="difference",
 )
@@ -145,13 +157,21 @@ def overdue_share() -> str:
     return f"coalesce(sum(amount) FILTER ({owed} AND overdue_days > 0), 0) / nullif(sum(amount) FILTER ({owed}), 0)"
 
 
-@feature("receivables", unit="days", concept="overdue", dimension="finance", needs=("due_at", "paid_at"), empty=0)
+@feature(
+    "receivables",
+    unit="days",
+    concept="payment",
+    dimension="finance",
+    worse="more",
+    needs=("due_at", "paid_at"),
+    empty=0,
+)
 def longest_overdue_days() -> str:
     """Days since the due date of the invoice that is overdue for longest; 0 where none is."""
     return "coalesce(max(overdue_days) FILTER (step = 0 AND is_open), 0)"
 
 
-@feature("receivables", unit="share", concept="credit", dimension="finance", needs=("paid_at",))
+@feature("receivables", unit="share", concept="payment", dimension="finance", needs=("paid_at",))
 def credit_used_share_usual() -> str:
     """What was owed 90, 180, 270 and 360 days ago as a share of today's credit limit, on average over those of the days
     on which there were invoices.
@@ -163,8 +183,9 @@ def credit_used_share_usual() -> str:
 @feature(
     "receivables",
     unit="share",
-    concept="credit",
+    concept="payment",
     dimension="finance",
+    worse="more",
     needs=("paid_at",),
     usual="credit_used_share_usual",
     peers="difference",
@@ -174,7 +195,9 @@ def credit_used_share() -> str:
     return f"coalesce(sum(amount) FILTER (step = 0 AND is_open), 0) / {_LIMIT}"
 
 
-@feature("features", unit="share", concept="credit", dimension="finance", usual="credit_used_share_usual")
+@feature(
+    "features", unit="share", concept="payment", dimension="finance", worse="more", usual="credit_used_share_usual"
+)
 def credit_used_share_vs_usual() -> str:
     """Credit utilisation less the customer's own usual."""
     return "credit_used_share - credit_used_share_usual"
@@ -183,8 +206,9 @@ def credit_used_share_vs_usual() -> str:
 @feature(
     "confirmations",
     unit="days",
-    concept="confirmation",
+    concept="payment",
     dimension="finance",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90, "mean"),
     needs=("confirmed_at", "paid_at"),
@@ -197,8 +221,9 @@ def confirmation_days_mean(past: str) -> str:
 @feature(
     "disputes",
     unit="share",
-    concept="disputes",
+    concept="payment",
     dimension="finance",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90, "level", spread=DISPUTED_SPREAD),
     needs=("disputed",),
@@ -212,8 +237,9 @@ def disputed_share(past: str) -> str:
 @feature(
     "disputes",
     unit="disputes",
-    concept="disputes",
+    concept="payment",
     dimension="finance",
+    worse="more",
     windows=(180,),
     baseline=Baseline(180),
     needs=("disputed",),
@@ -224,7 +250,7 @@ def small_invoice_disputes(past: str) -> str:
     return f"count(*) FILTER (disputed < {SMALL_INVOICE} AND {past})"
 
 
-@feature("terms_changes", unit="days", concept="terms", dimension="finance")
+@feature("terms_changes", unit="days", concept="payment", dimension="finance", worse="less")
 def days_since_terms_change() -> str:
     """Days since the newest change of the terms of payment, of the last two years."""
     return "min(days_ago)"

@@ -114,8 +114,9 @@ relation(
 @feature(
     "interactions",
     unit="interactions",
-    concept="contact_frequency",
+    concept="contact",
     dimension="interaction",
+    worse="less",
     windows=(30, 90),
     baseline=Baseline(90),
     empty=0,
@@ -128,8 +129,9 @@ def interactions(past: str) -> str:
 @feature(
     "interactions",
     unit="interactions",
-    concept="contact_frequency",
+    concept="contact",
     dimension="interaction",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90),
     needs=("direction",),
@@ -146,8 +148,9 @@ _IS_INQUIRY = "channel = 'inquiry' AND direction IS DISTINCT FROM 'outbound'"
 @feature(
     "interactions",
     unit="inquiries",
-    concept="contact_frequency",
+    concept="contact",
     dimension="interaction",
+    worse="less",
     windows=(30, 90),
     baseline=Baseline(90),
     needs=("channel",),
@@ -161,7 +164,7 @@ def inquiries(past: str) -> str:
 @feature(
     "interactions",
     unit="inquiries",
-    concept="contact_frequency",
+    concept="contact",
     dimension="interaction",
     needs=("channel",),
     empty=0,
@@ -174,8 +177,9 @@ def inquiries_prior_90d() -> str:
 @feature(
     "features",
     unit="share",
-    concept="contact_frequency",
+    concept="contact",
     dimension="interaction",
+    worse="less",
     needs=("interactions.channel",),
     usual="inquiries_prior_90d",
 )
@@ -187,8 +191,9 @@ def inquiries_change_share_90d() -> str:
 @feature(
     "interactions",
     unit="visits",
-    concept="visits",
+    concept="contact",
     dimension="interaction",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90),
     needs=("channel",),
@@ -202,8 +207,9 @@ def visits(past: str) -> str:
 @feature(
     "interactions",
     unit="calls",
-    concept="contact_frequency",
+    concept="contact",
     dimension="interaction",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90),
     needs=("channel",),
@@ -219,6 +225,7 @@ def calls(past: str) -> str:
     unit="share",
     concept="responsiveness",
     dimension="interaction",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90, "level", spread="0.2"),
     needs=("attended",),
@@ -234,6 +241,7 @@ def attended_share(past: str) -> str:
     unit="hours",
     concept="responsiveness",
     dimension="interaction",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90, "mean", "0"),
     needs=_REPLIES,
@@ -248,6 +256,7 @@ def reply_hours(past: str) -> str:
     unit="hours",
     concept="responsiveness",
     dimension="interaction",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90, "mean", "0"),
     needs=_REPLIES,
@@ -262,6 +271,7 @@ def technical_reply_hours(past: str) -> str:
     unit="share",
     concept="responsiveness",
     dimension="interaction",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90, "level", spread="0.2"),
     needs=_REPLIES,
@@ -277,13 +287,29 @@ def _since_response(moments: str) -> str:
     return f"list_filter(coalesce(list({moments}), []), lambda x: x > {newest})"
 
 
-@feature("interactions", unit="attempts", concept="responsiveness", dimension="interaction", needs=_REPLIES, empty=0)
+@feature(
+    "interactions",
+    unit="attempts",
+    concept="responsiveness",
+    dimension="interaction",
+    worse="more",
+    needs=_REPLIES,
+    empty=0,
+)
 def attempts_since_last_response() -> str:
     """Our attempts to reach the account that came to nothing since it last responded."""
     return f"len({_since_response('occurred_at) FILTER (is_unanswered')})"
 
 
-@feature("interactions", unit="days", concept="responsiveness", dimension="interaction", needs=_REPLIES, empty=0)
+@feature(
+    "interactions",
+    unit="days",
+    concept="responsiveness",
+    dimension="interaction",
+    worse="more",
+    needs=_REPLIES,
+    empty=0,
+)
 def waiting_days() -> str:
     """Days for which the oldest of our messages since the account last responded has waited for a reply."""
     waiting = _since_response("occurred_at) FILTER (is_message AND replied_at IS NULL")
@@ -293,8 +319,9 @@ def waiting_days() -> str:
 @feature(
     "contact_gaps",
     unit="days",
-    concept="contact_frequency",
+    concept="contact",
     dimension="interaction",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90, "mean", "0"),
     needs=("direction",),
@@ -304,19 +331,19 @@ def response_gap_days(past: str) -> str:
     return f"avg(gap_days) FILTER (kind = 'response' AND {past})"
 
 
-@feature("contact_gaps", unit="days", concept="contact_frequency", dimension="interaction", needs=("direction",))
+@feature("contact_gaps", unit="days", concept="contact", dimension="interaction", needs=("direction",))
 def response_gap_median_days() -> str:
     """Median days between two responses of the account, over the past 455 days."""
     return "quantile_cont(gap_days, 0.5) FILTER (kind = 'response')"
 
 
-@feature("contact_gaps", unit="days", concept="visits", dimension="interaction", needs=("channel",))
+@feature("contact_gaps", unit="days", concept="contact", dimension="interaction", needs=("channel",))
 def visit_gap_median_days() -> str:
     """Median days between two days with a visit, over the past 455 days."""
     return "quantile_cont(gap_days, 0.5) FILTER (kind = 'visit')"
 
 
-@feature("last_interactions", unit="days", concept="contact_frequency", dimension="interaction")
+@feature("last_interactions", unit="days", concept="contact", dimension="interaction", worse="more")
 def days_since_last_interaction() -> str:
     """Days since the newest contact, either way."""
     return "min(days_ago)"
@@ -325,8 +352,9 @@ def days_since_last_interaction() -> str:
 @feature(
     "last_interactions",
     unit="days",
-    concept="contact_frequency",
+    concept="contact",
     dimension="interaction",
+    worse="more",
     needs=("direction",),
     usual="response_gap_median_days",
 )
@@ -338,8 +366,9 @@ def days_since_last_response() -> str:
 @feature(
     "features",
     unit="ratio",
-    concept="contact_frequency",
+    concept="contact",
     dimension="interaction",
+    worse="more",
     needs=("interactions.direction",),
     usual="response_gap_median_days",
     peers="ratio",
@@ -352,8 +381,9 @@ def days_since_last_response_vs_usual() -> str:
 @feature(
     "last_interactions",
     unit="days",
-    concept="visits",
+    concept="contact",
     dimension="interaction",
+    worse="more",
     needs=("channel",),
     usual="visit_gap_median_days",
 )
@@ -362,14 +392,14 @@ def days_since_last_visit() -> str:
     return "min(days_ago) FILTER (channel = 'visit')"
 
 
-@feature("last_interactions", unit="days", concept="visits", dimension="interaction", internal=True)
+@feature("last_interactions", unit="days", concept="contact", dimension="interaction", internal=True)
 def visit_target_of_rank_days() -> str:
     """Days after which an account of this rank is to be visited."""
     of_rank = " ".join(f"WHEN '{rank}' THEN {days}" for rank, days in VISIT_TARGETS.items())
     return f"CASE max(rank) {of_rank} END"
 
 
-@feature("features", unit="days", concept="visits", dimension="interaction", needs=("interactions.channel",))
+@feature("features", unit="days", concept="contact", dimension="interaction", needs=("interactions.channel",))
 def visit_target_days() -> str:
     """Days after which the account is to be visited: by its rank, without one its own usual gap between visits."""
     return "coalesce(visit_target_of_rank_days, visit_gap_median_days)"
@@ -378,8 +408,9 @@ def visit_target_days() -> str:
 @feature(
     "features",
     unit="ratio",
-    concept="visits",
+    concept="contact",
     dimension="interaction",
+    worse="more",
     needs=("interactions.channel",),
     usual="visit_target_days",
 )

@@ -37,7 +37,7 @@ WHERE region IS NOT NULL
 _NEEDS = ("competitor", "customers.region")
 
 
-@feature("market_events", unit="events", concept="competition", dimension="strategy", needs=_NEEDS)
+@feature("market_events", unit="events", concept="market", dimension="strategy", worse="more", needs=_NEEDS)
 def competitor_events_30d() -> str:
     """Acts of competitors in the account's region, last 30 days."""
     return "max(acts_30d)"
@@ -46,8 +46,9 @@ def competitor_events_30d() -> str:
 @feature(
     "market_events",
     unit="events",
-    concept="competition",
+    concept="market",
     dimension="strategy",
+    worse="more",
     needs=_NEEDS,
     usual="competitor_events_90d_usual",
 )
@@ -56,13 +57,13 @@ def competitor_events_90d() -> str:
     return "max(acts_90d)"
 
 
-@feature("market_events", unit="events", concept="competition", dimension="strategy", needs=_NEEDS, internal=True)
+@feature("market_events", unit="events", concept="market", dimension="strategy", needs=_NEEDS, internal=True)
 def competitor_events_90d_before() -> str:
     """Acts of competitors in the region in the year before the last 90 days."""
     return "max(acts_before)"
 
 
-@feature("features", unit="events", concept="competition", dimension="strategy")
+@feature("features", unit="events", concept="market", dimension="strategy")
 def competitor_events_90d_usual() -> str:
     """Acts of competitors that are usual in the account's region in 90 days, from the year before them."""
     days = f"least({BASELINE_DAYS}, days_of_market_events - 90)"
@@ -73,8 +74,9 @@ def competitor_events_90d_usual() -> str:
 @feature(
     "features",
     unit="ratio",
-    concept="competition",
+    concept="market",
     dimension="strategy",
+    worse="more",
     needs=("market_events.competitor", "customers.region"),
     usual="competitor_events_90d_usual",
 )
@@ -84,14 +86,19 @@ def competitor_events_90d_vs_usual() -> str:
     return f"CASE WHEN {known} THEN {ratio_of('competitor_events_90d', 'competitor_events_90d_usual', '1')} END"
 
 
-@feature("market_events", unit="days", concept="competition", dimension="strategy", needs=_NEEDS)
+@feature("market_events", unit="days", concept="market", dimension="strategy", worse="less", needs=_NEEDS)
 def days_since_competitor_event() -> str:
     """Days since a competitor was last active in the account's region."""
     return "min(newest)"
 
 
 @feature(
-    "market_events", unit="ratio", concept="market", dimension="strategy", needs=("value", "kind", "customers.region")
+    "market_events",
+    unit="ratio",
+    concept="market",
+    dimension="strategy",
+    worse="less",
+    needs=("value", "kind", "customers.region"),
 )
 def market_index_vs_last_year() -> str:
     """Index of the market of the account's region, mean of the last 90 days against the same days a year ago."""

@@ -51,8 +51,9 @@ relation(
 @feature(
     "activities",
     unit="levels",
-    concept="information_sharing",
+    concept="partnership",
     dimension="strategy",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90),
     needs=("kind",),
@@ -70,8 +71,9 @@ def _joint(kind: str, past: str) -> str:
 @feature(
     "activities_done",
     unit="activities",
-    concept="joint_activities",
+    concept="partnership",
     dimension="strategy",
+    worse="less",
     windows=(180,),
     baseline=Baseline(180),
     needs=("kind", "done_at"),
@@ -85,8 +87,9 @@ def joint_rnd(past: str) -> str:
 @feature(
     "activities_done",
     unit="activities",
-    concept="joint_activities",
+    concept="partnership",
     dimension="strategy",
+    worse="less",
     windows=(180,),
     baseline=Baseline(180),
     needs=("kind", "done_at"),
@@ -100,8 +103,9 @@ def joint_marketing(past: str) -> str:
 @feature(
     "activities",
     unit="meetings",
-    concept="strategy_meetings",
+    concept="partnership",
     dimension="strategy",
+    worse="more",
     windows=(365,),
     baseline=Baseline(365),
     needs=("kind", "status"),
@@ -112,7 +116,7 @@ def strategy_meetings_put_off(past: str) -> str:
     return f"count(*) FILTER (kind = 'strategy_meeting' AND status IN ('postponed', 'cancelled') AND {past})"
 
 
-@feature("roadmaps", unit="days", concept="roadmap", dimension="strategy", needs=("kind", "done_at"))
+@feature("roadmaps", unit="days", concept="partnership", dimension="strategy", needs=("kind", "done_at"))
 def roadmap_gap_median_days() -> str:
     """Median days between two roadmaps shared."""
     return "quantile_cont(gap_days, 0.5)"
@@ -121,8 +125,9 @@ def roadmap_gap_median_days() -> str:
 @feature(
     "roadmaps",
     unit="days",
-    concept="roadmap",
+    concept="partnership",
     dimension="strategy",
+    worse="more",
     needs=("kind", "done_at"),
     usual="roadmap_gap_median_days",
 )
@@ -131,13 +136,15 @@ def days_since_roadmap() -> str:
     return "min(days_ago)"
 
 
-@feature("features", unit="ratio", concept="roadmap", dimension="strategy", usual="roadmap_gap_median_days")
+@feature(
+    "features", unit="ratio", concept="partnership", dimension="strategy", worse="more", usual="roadmap_gap_median_days"
+)
 def days_since_roadmap_vs_usual() -> str:
     """Days since a roadmap was shared, in the customer's own usual gaps."""
     return "days_since_roadmap / nullif(roadmap_gap_median_days, 0)"
 
 
-@feature("features", unit="flag", concept="roadmap", dimension="strategy")
+@feature("features", unit="flag", concept="partnership", dimension="strategy", worse="more")
 def roadmap_sharing_stopped() -> str:
     """Whether the sharing of roadmaps has stopped, by the customer's own usual gap (1 yes, 0 no)."""
     latest = f"greatest(roadmap_gap_median_days * {STOPPED_FACTOR}, roadmap_gap_median_days + {STOPPED_GRACE})"
@@ -150,7 +157,7 @@ _MILESTONE = ("kind", "done_at", "explanation")
 @feature(
     "milestones",
     unit="activities",
-    concept="milestones",
+    concept="partnership",
     dimension="strategy",
     needs=_MILESTONE,
     empty=0,
@@ -164,7 +171,7 @@ def late_milestones() -> str:
 @feature(
     "milestones",
     unit="activities",
-    concept="milestones",
+    concept="partnership",
     dimension="strategy",
     needs=(*_MILESTONE, "status"),
     empty=0,
@@ -176,7 +183,7 @@ def late_milestones_closed() -> str:
 
 
 @feature(
-    "milestones", unit="days", concept="milestones", dimension="strategy", needs=_MILESTONE, empty=0, internal=True
+    "milestones", unit="days", concept="partnership", dimension="strategy", needs=_MILESTONE, empty=0, internal=True
 )
 def longest_late_milestone_days() -> str:
     """Days since the planned day of the milestone that is late for longest without explanation, whatever its status."""
@@ -186,7 +193,7 @@ def longest_late_milestone_days() -> str:
 @feature(
     "milestones",
     unit="days",
-    concept="milestones",
+    concept="partnership",
     dimension="strategy",
     needs=(*_MILESTONE, "status"),
     empty=0,
@@ -197,13 +204,13 @@ def longest_late_milestone_days_open() -> str:
     return "coalesce(max(days_ago) FILTER (is_closed IS NOT TRUE), 0)"
 
 
-@feature("features", unit="activities", concept="milestones", dimension="strategy")
+@feature("features", unit="activities", concept="partnership", dimension="strategy", worse="more")
 def overdue_milestones() -> str:
     """Milestones that are overdue beyond patience and that nobody has explained."""
     return "late_milestones - coalesce(late_milestones_closed, 0)"
 
 
-@feature("features", unit="days", concept="milestones", dimension="strategy")
+@feature("features", unit="days", concept="partnership", dimension="strategy", worse="more")
 def longest_overdue_milestone_days() -> str:
     """Days since the planned day of the milestone that is overdue for longest without explanation; 0 where none is."""
     return "coalesce(longest_late_milestone_days_open, longest_late_milestone_days)"

@@ -6,7 +6,7 @@ folder must be one that every worker sees.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -18,11 +18,14 @@ from features.buckets import Events
 from features.engines import ONE_BY_ONE, Engine, map_buckets
 from features.options import Value, resolved
 from features.own import installed
+from features.population import Population
 from features.snapshots import Cohort, Plan, Progress, SnapshotTable, Window, all_starts, finish, silent
 from features.sql import path_sql, quiet_connection
 
-#: Columns whose medians are taken at once: DuckDB keeps all values of each.
-MEDIANS_AT_ONCE = 16
+#: Columns whose quantiles are taken at once: DuckDB keeps all values of each.
+AT_ONCE = 16
+#: What :meth:`SnapshotParts.spread` tells of a feature.
+QUANTILES = {"q10": 0.1, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9}
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,13 @@ class SnapshotParts:
         Where they lie.
     events
         The clean events that they were made of.
+    population
+        What they know of the whole company.
     """
 
     folder: Path
     events: Events
+    population: Population = field(repr=False)
 
     def frame(self, bucket: int) -> pd.DataFrame:
         """The snapshots of one bucket, as :attr:`features.snapshots.SnapshotTable.frame`."""
@@ -60,20 +66,29 @@ class SnapshotParts:
 
     def medians(self, as_of: date) -> pd.Series:
         """Median of every feature over the eligible customers of a date: the peer values of reasons."""
+        return self.spread(as_of)["median"].rename(None).rename_axis(None)
+
+    def spread(self, as_of: date) -> pd.DataFrame:
+        """Where every feature lies among the eligible customers of a date.
+
+        Returns
+        -------
+        DataFrame
+            Index ``feature``, columns ``q10``, ``q25``, ``median``, ``q75`` and ``q90`` (float64); values between two
+            customers are interpolated, and NaN where nobody has one.
+        """
         files = path_sql(self.folder, "snapshots-*.parquet")
         with quiet_connection() as con:
             described = con.execute(f"DESCRIBE SELECT * FROM read_parquet({files})").fetchall()
             names = [str(row[0]) for row in described if row[1] == "DOUBLE"]
-            found: dict[str, float] = {}
-            for start in range(0, len(names), MEDIANS_AT_ONCE):
-                some = names[start : start + MEDIANS_AT_ONCE]
-                listed = ", ".join(f"median({name}) AS {name}" for name in some)
+            found: list[list[float]] = []
+            for start in range(0, len(names), AT_ONCE):
+                some = names[start : start + AT_ONCE]
+                listed = ", ".join(f"quantile_cont({name}, {[*QUANTILES.values()]})" for name in some)
                 rows = f"read_parquet({files}) WHERE cohort = 'eligible' AND as_of = DATE '{as_of.isoformat()}'"
                 values = con.execute(f"SELECT {listed} FROM {rows}").fetchall()[0]
-                found |= {
-                    name: float("nan") if value is None else value for name, value in zip(some, values, strict=True)
-                }
-        return pd.Series(found, dtype="float64")
+                found += [[float("nan")] * len(QUANTILES) if one is None else one for one in values]
+        return pd.DataFrame(found, index=pd.Index(names, name="feature"), columns=[*QUANTILES], dtype="float64")
 
 
 def take_parts(
@@ -86,6 +101,7 @@ def take_parts(
     options: Mapping[str, object] | None = None,
     engine: Engine = ONE_BY_ONE,
     progress: Progress = silent,
+    population: Population | None = None,
 ) -> SnapshotParts:
     """The same snapshots as :func:`features.snapshots.take`, written bucket by bucket; memory holds one at a time.
 
@@ -93,21 +109,36 @@ def take_parts(
     ----------
     folder
         An empty folder that every worker of the engine sees.
+    population
+        What customers are compared with; by default what all customers of `events` tell. Give that of earlier parts,
+        taken with the same cohort and options, where `events` hold only some customers.
+
+    Raises
+    ------
+    ValueError
+        If `population` tells nothing of one of the cutoffs.
     """
+    if population is not None:
+        population.must_tell_of(as_ofs)
     values = resolved(options or {})
     progress("when each source begins", 0.0)
     watched = progress if engine is ONE_BY_ONE else silent
-    plan = Plan(
-        tuple(as_ofs), cohort, all_starts(events, engine), values, installed(), progress=watched, categories=False
-    )
+    starts = all_starts(events, engine) if population is None else population.starts
+    plan = Plan(tuple(as_ofs), cohort, starts, values, installed(), progress=watched, categories=False)
     map_buckets(_First(plan, folder), events, engine, "features")
     progress("comparing customers with their peers", 0.9)
+    if population is None:
+        population = Population(tuple(as_ofs), starts, _levels(folder, events))
+    map_buckets(_Second(folder, population.levels, window, values), events, engine, "peers")
+    return SnapshotParts(folder, events, population)
+
+
+def _levels(folder: Path, events: Events) -> pd.DataFrame:
+    """The levels of peers, from the first pass over all buckets."""
     read = ", ".join(["as_of", "segment", "cohort", *peers.needed(events.columns)])
     with quiet_connection() as con:
         rows = f"SELECT {read} FROM read_parquet({path_sql(folder, 'first-*.parquet')})"
-        levels = peers.market_levels(rows, con, events.columns)
-    map_buckets(_Second(folder, levels, window, values), events, engine, "peers")
-    return SnapshotParts(folder, events)
+        return peers.market_levels(rows, con, events.columns)
 
 
 @dataclass(frozen=True)

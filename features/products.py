@@ -83,19 +83,23 @@ def _concentration(amount: str = "amount_365d") -> str:
     return f"sum({cents} * {cents}) / nullif({total} * {total}, 0)"
 
 
-@feature("products", unit="products", concept="breadth", needs=("product_id",), usual="products_90d_usual")
+@feature(
+    "products", unit="products", concept="breadth", worse="less", needs=("product_id",), usual="products_90d_usual"
+)
 def products_30d() -> str:
     """Different products bought, last 30 days."""
     return _bought(30)
 
 
-@feature("products", unit="products", concept="breadth", needs=("product_id",), usual="products_90d_usual")
+@feature(
+    "products", unit="products", concept="breadth", worse="less", needs=("product_id",), usual="products_90d_usual"
+)
 def products_90d() -> str:
     """Different products bought, last 90 days."""
     return _bought(90)
 
 
-@feature("products", unit="products", concept="breadth", needs=("product_id",))
+@feature("products", unit="products", concept="breadth", worse="less", needs=("product_id",))
 def products_365d() -> str:
     """Different products bought, last 365 days."""
     return _bought(365)
@@ -107,39 +111,39 @@ def products_90d_usual() -> str:
     return _usual_per_quarter()
 
 
-@feature("features", unit="ratio", concept="breadth", needs=("product_id",), usual="products_90d_usual")
+@feature("features", unit="ratio", concept="breadth", worse="less", needs=("product_id",), usual="products_90d_usual")
 def products_90d_vs_usual() -> str:
     """Different products of the last 90 days against the customer's own usual, one added to both."""
     return "(products_90d + 1) / (products_90d_usual + 1)"
 
 
-@feature("features", unit="products per order day", concept="breadth", needs=("product_id",))
+@feature("features", unit="products per order day", concept="breadth", worse="less", needs=("product_id",))
 def products_per_order_day_365d() -> str:
     """Different products per order day, last 365 days."""
     return "products_365d / nullif(order_days_365d, 0)"
 
 
-@feature("products", unit="products", concept="breadth", needs=("product_id",))
+@feature("products", unit="products", concept="breadth", worse="less", needs=("product_id",))
 def new_products_90d() -> str:
     """Products bought in the last 90 days for the first time in 455 days."""
     return "count(*) FILTER (first_days_ago <= 90)"
 
 
-@feature("products", unit="share", concept="lapsed_products", needs=("product_id",))
+@feature("products", unit="share", concept="breadth", worse="less", needs=("product_id",))
 def repeat_product_share_365d() -> str:
     """Share of the products bought in the past year that were bought in more than one quarter."""
     quarters = " + ".join(f"CAST(quarter_{q} AS INTEGER)" for q in range(4))
     return f"count(*) FILTER ({quarters} > 1) / nullif(count(*) FILTER (last_days_ago <= 365), 0)"
 
 
-@feature("products", unit="share", concept="lapsed_products", needs=("product_id",))
+@feature("products", unit="share", concept="breadth", worse="more", needs=("product_id",))
 def lapsed_product_share_90d() -> str:
     """Share of the products bought on two or more days of the year before that were not bought in the last 90 days."""
     regular = "bought_again_before"
     return f"count(*) FILTER ({regular} AND last_days_ago > 90) / nullif(count(*) FILTER ({regular}), 0)"
 
 
-@feature("products", unit="share", concept="lapsed_products", needs=("product_id",))
+@feature("products", unit="share", concept="breadth", worse="more", needs=("product_id",))
 def lapsed_revenue_share_90d() -> str:
     """Share of the year's earlier revenue that came from products not bought in the last 90 days."""
     earned = "amount_before > 0"
@@ -149,27 +153,32 @@ def lapsed_revenue_share_90d() -> str:
     )
 
 
-@feature("products", unit="share", concept="concentration", needs=("product_id",))
+@feature("products", unit="share", concept="breadth", worse="more", needs=("product_id",))
 def top_product_share_365d() -> str:
     """Share of the past year's revenue that came from the strongest product."""
     return "max(amount_365d) / nullif(sum(amount_365d) FILTER (amount_365d > 0), 0)"
 
 
-@feature("products", unit="index", concept="concentration", needs=("product_id",))
+@feature("products", unit="index", concept="breadth", worse="more", needs=("product_id",))
 def product_concentration_365d() -> str:
     """Herfindahl index of the past year's revenue over products: 1 is a single product."""
     return _concentration()
 
 
 @feature(
-    "product_lines", unit="product lines", concept="breadth", needs=("product_line",), usual="product_lines_90d_usual"
+    "product_lines",
+    unit="product lines",
+    concept="breadth",
+    worse="less",
+    needs=("product_line",),
+    usual="product_lines_90d_usual",
 )
 def product_lines_90d() -> str:
     """Product lines bought, last 90 days."""
     return _bought(90)
 
 
-@feature("product_lines", unit="product lines", concept="breadth", needs=("product_line",))
+@feature("product_lines", unit="product lines", concept="breadth", worse="less", needs=("product_line",))
 def product_lines_365d() -> str:
     """Product lines bought, last 365 days."""
     return _bought(365)
@@ -181,19 +190,21 @@ def product_lines_90d_usual() -> str:
     return _usual_per_quarter()
 
 
-@feature("features", unit="ratio", concept="breadth", needs=("product_line",), usual="product_lines_90d_usual")
+@feature(
+    "features", unit="ratio", concept="breadth", worse="less", needs=("product_line",), usual="product_lines_90d_usual"
+)
 def product_lines_90d_vs_usual() -> str:
     """Product lines of the last 90 days against the customer's own usual, one added to both."""
     return "(product_lines_90d + 1) / (product_lines_90d_usual + 1)"
 
 
-@feature("product_lines", unit="index", concept="concentration", needs=("product_line",))
+@feature("product_lines", unit="index", concept="breadth", worse="more", needs=("product_line",))
 def product_line_concentration_365d() -> str:
     """Herfindahl index of the past year's revenue over product lines: 1 is a single line."""
     return _concentration()
 
 
-@feature("features", unit="change", concept="breadth", needs=("product_line",))
+@feature("features", unit="change", concept="breadth", worse="less", needs=("product_line",))
 def product_lines_90d_change() -> str:
     """Change of the product lines of the last 90 days against the customer's own usual. A fall from 5 to 2 is -60%."""
     return "product_lines_90d / nullif(product_lines_90d_usual, 0) - 1"
@@ -202,7 +213,8 @@ def product_lines_90d_change() -> str:
 @feature(
     "product_lines",
     unit="index",
-    concept="concentration",
+    concept="breadth",
+    worse="more",
     needs=("product_line",),
     usual="product_line_concentration_90d_usual",
 )
@@ -211,7 +223,7 @@ def product_line_concentration_90d() -> str:
     return _concentration("amount_quarter_0")
 
 
-@feature("product_lines", unit="index", concept="concentration", needs=("product_line",))
+@feature("product_lines", unit="index", concept="breadth", needs=("product_line",))
 def product_line_concentration_90d_usual() -> str:
     """Herfindahl index of a usual active quarter of the year before the last 90 days over product lines."""
     quarters = ", ".join(_concentration(f"amount_quarter_{q}") for q in range(1, 5))
@@ -221,7 +233,8 @@ def product_line_concentration_90d_usual() -> str:
 @feature(
     "features",
     unit="index",
-    concept="concentration",
+    concept="breadth",
+    worse="more",
     needs=("product_line",),
 )
 def product_line_concentration_90d_vs_usual() -> str:
@@ -238,7 +251,7 @@ _AT_OLD_PRICES = (
 _PAID = f"sum(CAST(units_amount_90d * 100 AS HUGEINT)) FILTER ({_COMMON})"
 
 
-@feature("products", unit="ratio", concept="price", needs=("product_id", "quantity"))
+@feature("products", unit="ratio", concept="prices", needs=("product_id", "quantity"))
 def price_90d_vs_usual() -> str:
     """Prices paid in the last 90 days against the customer's own of the year before. Over the products of both: the
     Paasche index.
@@ -246,7 +259,7 @@ def price_90d_vs_usual() -> str:
     return f"{_PAID} / nullif({_AT_OLD_PRICES}, 0)"
 
 
-@feature("products", unit="money", concept="price", needs=("product_id", "quantity"))
+@feature("products", unit="money", concept="prices", needs=("product_id", "quantity"))
 def price_effect_90d() -> str:
     """Part of the revenue of the last 90 days that came from prices other than those of the year before."""
     return f"({_PAID} - {_AT_OLD_PRICES}) / 100"

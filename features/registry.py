@@ -18,7 +18,7 @@ gives ``revenue_30d``, ``revenue_90d`` and three views of the moving quantity: `
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import pandas as pd
 
@@ -29,6 +29,7 @@ from features.relations import RELATIONS
 DERIVED = ("features", "frame", "segment", "peers")
 
 Kind = Literal["flow", "mean", "level"]
+Side = Literal["more", "less", ""]
 
 #: Length of the customer's own baseline, which ends where the recent window begins.
 BASELINE_DAYS = 365
@@ -83,6 +84,8 @@ class Feature:
         Its value for a customer of whom the relation has no row, once the source is in use.
     internal
         A step on the way to other features; not part of the snapshot.
+    worse
+        On which side of the usual it worries a supplier: ``more`` (complaints), ``less`` (orders), ``""`` neither.
     module
         Where it is declared, which decides its place among the columns.
     """
@@ -101,6 +104,7 @@ class Feature:
     reads: tuple[str, ...] = ()
     empty: float | None = None
     internal: bool = False
+    worse: Side = ""
     module: str = field(default="", compare=False)
     compute: Callable[[pd.DataFrame], pd.Series] | None = field(default=None, compare=False)
 
@@ -136,6 +140,7 @@ def feature(
     reads: tuple[str, ...] = (),
     empty: float | None = None,
     internal: bool = False,
+    worse: Side = "",
     peers: Literal["ratio", "difference"] | None = None,
 ) -> Callable[[Callable], Callable]:
     """Register the columns of a feature function.
@@ -168,13 +173,16 @@ def feature(
         The value for a customer of whom the relation has no row: 0 for a count. Unknown by default.
     internal
         Only a step on the way to other features.
+    worse
+        The side of the usual that worries, of all columns of the declaration but ``..._usual``: ``more``, ``less`` or,
+        where the value by itself is neither good nor bad (a season, a customer's own past level), empty.
     peers
         Also register ``<name>_vs_peers`` of a feature without windows.
 
     Raises
     ------
     ValueError
-        If a name is taken, the relation is not declared, or the function has no docstring.
+        If a name is taken, the relation is not declared, `worse` is no side, or the function has no docstring.
     """
 
     def register(function: Callable) -> Callable:
@@ -183,21 +191,12 @@ def feature(
             raise ValueError(f"feature {function.__name__} has no docstring")
         if over not in RELATIONS and over not in DERIVED:
             raise ValueError(f"feature {function.__name__}: no relation is called {over!r}")
-        base = Feature(
-            function.__name__,
-            over,
-            meaning,
-            unit,
-            dimension,
-            concept,
-            needs=tuple(_qualified(column, over) for column in needs),
-            optional=optional,
-            usual=usual,
-            reads=reads,
-            empty=empty,
-            internal=internal,
-            module=function.__module__,
-        )
+        if worse not in get_args(Side):
+            raise ValueError(f"feature {function.__name__}: worse is 'more', 'less' or empty, not {worse!r}")
+        needed = tuple(_qualified(column, over) for column in needs)
+        base = Feature(function.__name__, over, meaning, unit, dimension, concept, needs=needed, optional=optional)
+        base = replace(base, usual=usual, reads=reads, empty=empty, internal=internal, worse=worse)
+        base = replace(base, module=function.__module__)
         if over == "frame":
             _add(replace(base, compute=function))
         elif not windows:
@@ -265,6 +264,7 @@ def _add_baseline(base: Feature, function: Callable, baseline: Baseline) -> None
         expression=f"CASE WHEN {history} >= {days + BASELINE_MIN_DAYS} THEN {value} END",
         usual=None,
         empty=None,
+        worse="",
     )
     _add(usual)
     known = f"{recent} IS NOT NULL AND {usual.name} IS NOT NULL"
@@ -277,6 +277,7 @@ def _add_baseline(base: Feature, function: Callable, baseline: Baseline) -> None
         meaning=f"{said}, last {days} days against the customer's own usual.",
         expression=f"{recent} - {usual.name}" if level else ratio,
         usual=usual.name,
+        worse=base.worse,
     )
     _add(against)
     _add_robust(base, function, baseline, usual)
@@ -330,6 +331,7 @@ def _add_robust(base: Feature, function: Callable, baseline: Baseline, usual: Fe
             f"customer's own earlier {days} days.",
             expression=f"CASE WHEN {count} >= 2 THEN {deviation} END",
             usual=usual.name,
+            worse=base.worse,
         )
     )
 

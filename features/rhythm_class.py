@@ -85,7 +85,7 @@ def _in_season(year: str) -> str:
     return f"CASE WHEN {both} THEN coalesce(sum({year}) FILTER (in_season), 0) / sum({year}) END"
 
 
-@feature("months_of_two_years", unit="share", concept="season")
+@feature("months_of_two_years", unit="share", concept="background")
 def season_revenue_share_365d() -> str:
     """Share of the past year's gross order value that fell in the strongest four months common to it and the year
     before.
@@ -93,31 +93,31 @@ def season_revenue_share_365d() -> str:
     return _in_season("this_year")
 
 
-@feature("months_of_two_years", unit="share", concept="season")
+@feature("months_of_two_years", unit="share", concept="background")
 def season_revenue_share_prior_365d() -> str:
     """Share of the gross order value of the year before the past one that fell in the same months."""
     return _in_season("year_before")
 
 
-@feature("gaps", unit="gaps", concept="regularity", internal=True, empty=0)
+@feature("gaps", unit="gaps", concept="order_rhythm", internal=True, empty=0)
 def long_gaps_ever() -> str:
     """Gaps that end a burst of orders."""
     return f"count(*) FILTER (gap_days > {BURST_SILENCE_DAYS})"
 
 
-@feature("features", unit="bursts", concept="regularity")
+@feature("features", unit="bursts", concept="order_rhythm")
 def order_bursts_ever() -> str:
     """Bursts of orders, parted by long silences."""
     return "CASE WHEN order_days_ever > 0 THEN long_gaps_ever + 1 END"
 
 
-@feature("gaps", unit="share", concept="regularity")
+@feature("gaps", unit="share", concept="order_rhythm")
 def silent_share_ever() -> str:
     """Share of the time between the first and the newest order that lay in long silences. The burst index."""
     return f"coalesce(sum(gap_days) FILTER (gap_days > {BURST_SILENCE_DAYS}), 0) / sum(gap_days)"
 
 
-@feature("gap_steps", unit="index", concept="regularity")
+@feature("gap_steps", unit="index", concept="order_rhythm")
 def gap_regularity() -> str:
     """Regularity of successive gaps, 1 where they come by chance and larger the more they are alike.
 
@@ -131,7 +131,7 @@ def gap_regularity() -> str:
     return f"CASE WHEN count(gap_before) > 0 THEN (1 - 4 * {variance}) / (8 * {variance}) END"
 
 
-@feature("gap_steps", unit="standard deviations", concept="cycle")
+@feature("gap_steps", unit="standard deviations", concept="order_rhythm", worse="more")
 def gap_lengthening() -> str:
     """How far the newest gaps have become longer than the customer's gaps were.
 
@@ -148,20 +148,20 @@ def gap_lengthening() -> str:
     return f"CASE WHEN count(*) >= 4 THEN {drift} / sqrt(count(*) * ({variance})) END"
 
 
-@feature("gaps", unit="ratio", concept="cycle")
+@feature("gaps", unit="ratio", concept="order_rhythm", worse="more")
 def gap_fast_vs_slow() -> str:
     """Gaps of late against the longer run. Means with weights that halve every 90, and every 365, days."""
     fast, slow = (f"(sum({weight} * gap_days) / nullif(sum({weight}), 0))" for weight in (fading(90), fading(365)))
     return f"{fast} / {slow}"
 
 
-@feature("gap_steps", unit="lapses", concept="regularity", empty=0)
+@feature("gap_steps", unit="lapses", concept="order_rhythm", empty=0)
 def earlier_lapses() -> str:
     """Silences far beyond the usual long gap from which this customer came back."""
     return "count(*) FILTER (lapse)"
 
 
-@feature("gap_steps", unit="flag", concept="regularity", empty=0)
+@feature("gap_steps", unit="flag", concept="order_rhythm", empty=0)
 def reactivated_365d() -> str:
     """Came back in the last 365 days from a silence far beyond the usual long gap (1 = yes)."""
     return "count(*) FILTER (lapse AND days_ago <= 365) > 0"

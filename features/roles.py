@@ -27,8 +27,9 @@ def _of_role(what: str) -> str:
 @feature(
     "interactions",
     unit="interactions",
-    concept="roles",
+    concept="people",
     dimension="interaction",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90),
 )
@@ -40,8 +41,9 @@ def technical_interactions(past: str) -> str:
 @feature(
     "interactions",
     unit="interactions",
-    concept="roles",
+    concept="people",
     dimension="interaction",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90),
 )
@@ -53,8 +55,9 @@ def purchasing_interactions(past: str) -> str:
 @feature(
     "interactions",
     unit="interactions",
-    concept="roles",
+    concept="people",
     dimension="interaction",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90),
 )
@@ -66,8 +69,9 @@ def user_interactions(past: str) -> str:
 @feature(
     "interactions",
     unit="interactions",
-    concept="roles",
+    concept="people",
     dimension="interaction",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90),
 )
@@ -76,13 +80,13 @@ def executive_interactions(past: str) -> str:
     return _of_role(f"count(*) FILTER (role = 'executive' AND {past})")
 
 
-@feature("interactions", unit="interactions", concept="roles", dimension="interaction", windows=(90,), empty=0)
+@feature("interactions", unit="interactions", concept="people", dimension="interaction", windows=(90,), empty=0)
 def unknown_role_interactions(past: str) -> str:
     """Contacts with somebody whose role is not known."""
     return f"count(*) FILTER (role = 'unknown' AND {past})"
 
 
-@feature("interactions", unit="share", concept="roles", dimension="interaction", windows=(365,))
+@feature("interactions", unit="share", concept="people", dimension="interaction", windows=(365,))
 def unknown_role_share(past: str) -> str:
     """Share of contacts with somebody whose role is not known."""
     return f"count(*) FILTER (role = 'unknown' AND {past}) / nullif(count(*) FILTER ({past}), 0)"
@@ -91,8 +95,9 @@ def unknown_role_share(past: str) -> str:
 @feature(
     "interactions",
     unit="people",
-    concept="contacts",
+    concept="people",
     dimension="interaction",
+    worse="less",
     windows=(90, 365),
     needs=("contact_id",),
     empty=0,
@@ -102,26 +107,46 @@ def people_in_touch(past: str) -> str:
     return f"count(DISTINCT contact_id) FILTER ({past})"
 
 
-@feature("contact_gaps", unit="days", concept="roles", dimension="interaction", usual="executive_gap_median_days")
+@feature(
+    "contact_gaps",
+    unit="days",
+    concept="people",
+    dimension="interaction",
+    worse="more",
+    usual="executive_gap_median_days",
+)
 def days_since_last_executive_interaction() -> str:
     """Days since the newest contact with an executive; unknown beyond 455 days."""
     return "min(days_ago) FILTER (kind = 'executive')"
 
 
-@feature("contact_gaps", unit="days", concept="roles", dimension="interaction")
+@feature("contact_gaps", unit="days", concept="people", dimension="interaction")
 def executive_gap_median_days() -> str:
     """Median days between two contacts with executives, over the past 455 days."""
     return "quantile_cont(gap_days, 0.5) FILTER (kind = 'executive')"
 
 
-@feature("contact_gaps", unit="days", concept="roles", dimension="interaction", usual="executive_gap_median_days")
+@feature(
+    "contact_gaps",
+    unit="days",
+    concept="people",
+    dimension="interaction",
+    worse="more",
+    usual="executive_gap_median_days",
+)
 def executive_gap_max_days() -> str:
     """Longest time without an executive over the past 455 days, the present one included."""
     return "greatest(max(gap_days) FILTER (kind = 'executive'), min(days_ago) FILTER (kind = 'executive'))"
 
 
 @feature(
-    "features", unit="ratio", concept="roles", dimension="interaction", usual="executive_gap_median_days", peers="ratio"
+    "features",
+    unit="ratio",
+    concept="people",
+    dimension="interaction",
+    worse="more",
+    usual="executive_gap_median_days",
+    peers="ratio",
 )
 def days_since_last_executive_interaction_vs_usual() -> str:
     """Days since the newest contact with an executive against the usual gap between two."""
@@ -137,8 +162,9 @@ def _responses(role: str, past: str) -> str:
 @feature(
     "interactions",
     unit="interactions",
-    concept="roles",
+    concept="people",
     dimension="interaction",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90),
     needs=("direction",),
@@ -151,8 +177,9 @@ def technical_responses(past: str) -> str:
 @feature(
     "interactions",
     unit="interactions",
-    concept="roles",
+    concept="people",
     dimension="interaction",
+    worse="less",
     windows=(90,),
     baseline=Baseline(90),
     needs=("direction",),
@@ -171,8 +198,9 @@ def _fell(recent: str, share: str) -> str:
 @feature(
     "features",
     unit="flag",
-    concept="roles",
+    concept="people",
     dimension="interaction",
+    worse="more",
     needs=("interactions.direction",),
     usual="technical_responses_90d_usual",
 )
@@ -185,8 +213,9 @@ def technical_team_cooled() -> str:
 @feature(
     "features",
     unit="flag",
-    concept="roles",
+    concept="people",
     dimension="interaction",
+    worse="more",
     needs=("interactions.direction",),
     usual="purchasing_responses_90d_usual",
 )
@@ -201,7 +230,7 @@ def _normal(recent: str) -> str:
     return f"coalesce({usual} >= {ROLE_MIN} AND abs({recent} - {usual}) <= {NORMAL_BAND} * {usual}, false)"
 
 
-@feature("features", unit="flag", concept="roles", dimension="interaction")
+@feature("features", unit="flag", concept="people", dimension="interaction", worse="more")
 def role_imbalance() -> str:
     """One role at the account is in touch far less than usual while another is as usual, last 90 days (1 = yes)."""
     fallen = " OR ".join(_fell(f"{role}_interactions_90d", FALL_SHARE) for role in ROLES)
@@ -210,7 +239,7 @@ def role_imbalance() -> str:
     return f"CASE WHEN {known} THEN CAST(({fallen}) AND ({normal}) AS INTEGER) END"
 
 
-@feature("features", unit="ratio", concept="roles", dimension="interaction")
+@feature("features", unit="ratio", concept="people", dimension="interaction", worse="less")
 def weakest_role_interactions_90d_vs_usual() -> str:
     """Contacts of the last 90 days with the role that has fallen most, against those that are usual with it."""
     ratios = [

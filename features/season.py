@@ -16,7 +16,7 @@ from features.transactions import ORDER_VALUE
 YEAR_KNOWN_DAYS = 330
 
 
-@feature("order_days", unit="order days", concept="season", usual="order_days_90d_usual")
+@feature("order_days", unit="order days", concept="background", usual="order_days_90d_usual")
 def order_days_next_90d_last_year() -> str:
     """Days with an order in the 90 days that followed this date a year ago; unknown without that past."""
     return (
@@ -25,7 +25,7 @@ def order_days_next_90d_last_year() -> str:
     )
 
 
-@feature("order_days", unit="order days", concept="season", usual="order_days_90d_usual")
+@feature("order_days", unit="order days", concept="background", usual="order_days_90d_usual")
 def order_days_same_90d_last_year() -> str:
     """Days with an order in the same 90 days a year ago; unknown without that past."""
     return (
@@ -34,19 +34,19 @@ def order_days_same_90d_last_year() -> str:
     )
 
 
-@feature("features", unit="ratio", concept="season", usual="order_days_same_90d_last_year")
+@feature("features", unit="ratio", concept="background", worse="less", usual="order_days_same_90d_last_year")
 def order_days_90d_vs_last_year() -> str:
     """Order days of the last 90 days against the same days a year ago, one added to both."""
     return "(order_days_90d + 1) / (order_days_same_90d_last_year + 1)"
 
 
-@feature("features", unit="ratio", concept="season", usual="order_days_90d")
+@feature("features", unit="ratio", concept="background", usual="order_days_90d")
 def season_ahead_vs_season_past() -> str:
     """Order days a year ago in the 90 days to come against those in the 90 days gone, one added to both."""
     return "(order_days_next_90d_last_year + 1) / (order_days_same_90d_last_year + 1)"
 
 
-@feature("order_days", unit="share", concept="season")
+@feature("order_days", unit="share", concept="background")
 def revenue_next_90d_last_year_share() -> str:
     """Share of the past year's gross order value that fell in the 90 days that followed this date a year ago."""
     return (
@@ -56,7 +56,7 @@ def revenue_next_90d_last_year_share() -> str:
     )
 
 
-@feature("order_days", unit="share", concept="season")
+@feature("order_days", unit="share", concept="background")
 def busiest_quarter_share_365d() -> str:
     """Share of the past year's gross order value that fell in the strongest of its four quarters of 91 days."""
     quarters = ", ".join(
@@ -65,19 +65,19 @@ def busiest_quarter_share_365d() -> str:
     return f"greatest({quarters}) / nullif(sum({GROSS}) FILTER (days_ago <= 364), 0)"
 
 
-@feature("frame", unit="cosine", concept="season")
+@feature("frame", unit="cosine", concept="background")
 def time_of_year_cos(frame: pd.DataFrame) -> pd.Series:
     """Cosine of the time of the year: 1 at new year, -1 at midsummer."""
     return np.cos(2 * np.pi * frame["as_of"].dt.day_of_year / 365.25)
 
 
-@feature("frame", unit="sine", concept="season")
+@feature("frame", unit="sine", concept="background")
 def time_of_year_sin(frame: pd.DataFrame) -> pd.Series:
     """Sine of the time of the year: 1 in early April, -1 in early October."""
     return np.sin(2 * np.pi * frame["as_of"].dt.day_of_year / 365.25)
 
 
-@feature("order_days", unit="order days", concept="season")
+@feature("order_days", unit="order days", concept="background")
 def order_days_next_30d_last_year() -> str:
     """Days with an order in the 30 days that followed this date a year ago; unknown without that past."""
     return (
@@ -92,19 +92,19 @@ def _against_even(part: str, whole: str, years: float, known: str) -> str:
     return f"{counted} / nullif(sum(CAST(round({whole}) AS BIGINT)) FILTER ({known}) * {years}, 0)"
 
 
-@feature("segment", unit="ratio", concept="season")
+@feature("segment", unit="ratio", concept="background")
 def segment_season_next_30d_vs_even() -> str:
     """Order days of the segment a year ago in the 30 days to come, against an even spread over the past year."""
     return _against_even("order_days_next_30d_last_year", "order_days_365d", 30 / 365, "days_since_first_order > 365")
 
 
-@feature("segment", unit="ratio", concept="season")
+@feature("segment", unit="ratio", concept="background")
 def segment_season_next_90d_vs_even() -> str:
     """Order days of the segment a year ago in the 90 days to come, against an even spread over the past year."""
     return _against_even("order_days_next_90d_last_year", "order_days_365d", 90 / 365, "days_since_first_order > 365")
 
 
-@feature("segment", unit="ratio", concept="season")
+@feature("segment", unit="ratio", concept="background")
 def segment_season_past_90d_vs_even() -> str:
     """Order days of the segment a year ago in the 90 days gone, against an even spread over the year before them."""
     year_before = "order_days_90d_usual * 365 / 90"
@@ -116,13 +116,13 @@ def _against_season(recent: str, pseudo: str) -> str:
     return f"CASE WHEN {usual} IS NOT NULL THEN {ratio_of(recent, usual, pseudo)} END"
 
 
-@feature("peers", unit="ratio", concept="season")
+@feature("peers", unit="ratio", concept="background", worse="less")
 def order_days_90d_vs_season_usual() -> str:
     """Order days of the last 90 days against the customer's own usual at this time of the year, one added to both."""
     return _against_season("order_days_90d", "1")
 
 
-@feature("peers", unit="ratio", concept="season")
+@feature("peers", unit="ratio", concept="background", worse="less")
 def revenue_90d_vs_season_usual() -> str:
     """Net revenue of the last 90 days against the customer's own usual at this time of the year, one usual order added
     to both.
@@ -130,14 +130,14 @@ def revenue_90d_vs_season_usual() -> str:
     return _against_season("revenue_90d", ORDER_VALUE)
 
 
-@feature("peers", unit="order days", concept="season", usual="order_days_90d_usual")
+@feature("peers", unit="order days", concept="background", usual="order_days_90d_usual")
 def order_days_expected_next_90d() -> str:
     """Order days to expect in the next 90 days. Those of the past year, spread as the segment's season says."""
     usual = "order_days_365d * 90 / least(365, greatest(90, days_since_first_order))"
     return f"CASE WHEN order_days_ever > 0 THEN {usual} * segment_season_next_90d_vs_even END"
 
 
-@feature("order_days", unit="months", concept="season", internal=True)
+@feature("order_days", unit="months", concept="background", internal=True)
 def order_months() -> str:
     """The months of the year with an order, as the bits of a number: January is 1, December 2048."""
     return "bit_or(1 << (month(day) - 1)) FILTER (is_order)"
@@ -177,13 +177,13 @@ def _of_orders(values: np.ndarray, frame: pd.DataFrame) -> pd.Series:
     return pd.Series(values, index=frame.index, dtype="float64").where(frame["days_since_last_order"].notna())
 
 
-@feature("frame", unit="share", concept="season", reads=_OPEN)
+@feature("frame", unit="share", concept="background", reads=_OPEN)
 def open_season_share(frame: pd.DataFrame) -> pd.Series:
     """Share of the year that lies in months in which the customer has ordered. 1 while less than a year is known."""
     return _of_orders(_open_share(frame), frame)
 
 
-@feature("frame", unit="days", concept="season", usual="gap_median_days_ever", reads=_OPEN)
+@feature("frame", unit="days", concept="background", worse="more", usual="gap_median_days_ever", reads=_OPEN)
 def open_season_days_since_last_order(frame: pd.DataFrame) -> pd.Series:
     """Days since the newest order, counted only in months in which the customer has ordered. All days while less than
     a year is known.
@@ -193,7 +193,7 @@ def open_season_days_since_last_order(frame: pd.DataFrame) -> pd.Series:
     return _of_orders(_open_days(frame), frame)
 
 
-@feature("frame", unit="cycles", concept="season", reads=(*_OPEN, "gap_mean_days_ever"))
+@feature("frame", unit="cycles", concept="background", worse="more", reads=(*_OPEN, "gap_mean_days_ever"))
 def open_season_days_since_last_order_vs_gap(frame: pd.DataFrame) -> pd.Series:
     """Days since the newest order in the customer's open season, against its mean gap in the open season."""
     return _of_orders(_open_days(frame), frame) / (frame["gap_mean_days_ever"] * _open_share(frame))

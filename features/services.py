@@ -66,6 +66,7 @@ relation(
     unit="tickets",
     concept="problems",
     dimension="service",
+    worse="more",
     windows=(90, 365),
     baseline=Baseline(90),
     empty=0,
@@ -80,6 +81,7 @@ def complaints(past: str) -> str:
     unit="tickets",
     concept="problems",
     dimension="service",
+    worse="more",
     windows=(90, 365),
     baseline=Baseline(90),
     empty=0,
@@ -89,7 +91,7 @@ def repairs(past: str) -> str:
     return f"count(*) FILTER (kind = 'repair' AND {past})"
 
 
-@feature("features", unit="ratio", concept="problems", dimension="service")
+@feature("features", unit="ratio", concept="problems", dimension="service", worse="more")
 def problems_365d_vs_order_days() -> str:
     """Complaints and repairs of the last 365 days per order day."""
     return "(complaints_365d + repairs_365d) / nullif(order_days_365d, 0)"
@@ -98,8 +100,9 @@ def problems_365d_vs_order_days() -> str:
 @feature(
     "problems",
     unit="days",
-    concept="resolution",
+    concept="problems",
     dimension="service",
+    worse="more",
     windows=(90,),
     baseline=Baseline(90, "mean", ONE_DAY),
     needs=("resolved_at",),
@@ -109,19 +112,21 @@ def resolution_days_mean(past: str) -> str:
     return mean_days("problem_seconds", past)
 
 
-@feature("problems", unit="days", concept="resolution", dimension="service", needs=("resolved_at",))
+@feature("problems", unit="days", concept="problems", dimension="service", worse="more", needs=("resolved_at",))
 def resolution_trend_days_365d() -> str:
     """Change of the days to resolve a complaint or repair per 90 days, on a straight line through the last 365 days."""
     return trend_days("problem_seconds", "begun_days_ago <= 365")
 
 
-@feature("problems", unit="tickets", concept="resolution", dimension="service", needs=("resolved_at",), empty=0)
+@feature(
+    "problems", unit="tickets", concept="problems", dimension="service", worse="more", needs=("resolved_at",), empty=0
+)
 def open_problems() -> str:
     """Complaints and repairs that are still open."""
     return "count(*) FILTER (is_open)"
 
 
-@feature("problems", unit="days", concept="worst_problem", dimension="service", needs=("resolved_at",))
+@feature("problems", unit="days", concept="problems", dimension="service", needs=("resolved_at",))
 def problem_days_median() -> str:
     """Median days that complaints and repairs took which ended more than 42 days ago."""
     earlier = "FILTER (NOT is_open AND days_ago > 42)"
@@ -131,8 +136,9 @@ def problem_days_median() -> str:
 @feature(
     "problems",
     unit="days",
-    concept="worst_problem",
+    concept="problems",
     dimension="service",
+    worse="more",
     windows=(42,),
     needs=("resolved_at",),
     usual="problem_days_median",
@@ -142,7 +148,7 @@ def worst_problem_days(past: str) -> str:
     return f"max(problem_known_seconds) FILTER ({past}) / {SECONDS_PER_DAY}.0"
 
 
-@feature("features", unit="ratio", concept="worst_problem", dimension="service", usual="problem_days_median")
+@feature("features", unit="ratio", concept="problems", dimension="service", worse="more", usual="problem_days_median")
 def worst_problem_days_42d_vs_usual() -> str:
     """Longest complaint or repair of the last 42 days against the median of the earlier ones, one day added to both."""
     return "(worst_problem_days_42d + 1) / (problem_days_median + 1)"
@@ -156,8 +162,9 @@ def _uptake(kind: str, past: str) -> str:
 @feature(
     "offers",
     unit="share",
-    concept="service_offers",
+    concept="service_use",
     dimension="service",
+    worse="less",
     windows=(365,),
     baseline=Baseline(365, "level"),
     needs=("accepted",),
@@ -170,8 +177,9 @@ def maintenance_uptake_share(past: str) -> str:
 @feature(
     "offers",
     unit="share",
-    concept="service_offers",
+    concept="service_use",
     dimension="service",
+    worse="less",
     windows=(365,),
     baseline=Baseline(365, "level"),
     needs=("accepted",),
@@ -188,8 +196,9 @@ def _refused(kind: str, past: str) -> str:
 @feature(
     "refusals",
     unit="offers",
-    concept="refusals",
+    concept="service_use",
     dimension="service",
+    worse="more",
     windows=(180,),
     needs=("accepted",),
     empty=0,
@@ -202,8 +211,9 @@ def maintenance_refusals(past: str) -> str:
 @feature(
     "refusals",
     unit="offers",
-    concept="refusals",
+    concept="service_use",
     dimension="service",
+    worse="more",
     windows=(180,),
     needs=("accepted",),
     empty=0,
@@ -216,8 +226,9 @@ def training_refusals(past: str) -> str:
 @feature(
     "refusals",
     unit="offers",
-    concept="refusals",
+    concept="service_use",
     dimension="service",
+    worse="more",
     windows=(180,),
     baseline=Baseline(180),
     needs=("accepted",),
@@ -228,13 +239,13 @@ def upgrade_refusals(past: str) -> str:
     return _refused("upgrade", past)
 
 
-@feature("ratings", unit="points", concept="ratings", dimension="service", needs=("rating",))
+@feature("ratings", unit="points", concept="problems", dimension="service", worse="less", needs=("rating",))
 def rating_before_last() -> str:
     """Rating before the newest one, from 1 to 5."""
     return "max(hundredths) FILTER (rating_no = 2) / 100.0"
 
 
-@feature("ratings", unit="points", concept="ratings", dimension="service", needs=("rating",))
+@feature("ratings", unit="points", concept="problems", dimension="service", needs=("rating",))
 def last_rating_usual() -> str:
     """Mean of the ratings before the newest one, from 1 to 5."""
     return "avg(hundredths) FILTER (rating_no > 1) / 100.0"
@@ -243,8 +254,9 @@ def last_rating_usual() -> str:
 @feature(
     "ratings",
     unit="points",
-    concept="ratings",
+    concept="problems",
     dimension="service",
+    worse="less",
     needs=("rating",),
     usual="last_rating_usual",
     peers="difference",
@@ -254,13 +266,15 @@ def last_rating() -> str:
     return "max(hundredths) FILTER (rating_no = 1) / 100.0"
 
 
-@feature("features", unit="points", concept="ratings", dimension="service", usual="last_rating_usual")
+@feature("features", unit="points", concept="problems", dimension="service", worse="less", usual="last_rating_usual")
 def last_rating_vs_usual() -> str:
     """Newest rating less the mean of the customer's earlier ones."""
     return "last_rating - last_rating_usual"
 
 
-@feature("ratings", unit="points", concept="ratings", dimension="service", windows=(365,), needs=("rating",))
+@feature(
+    "ratings", unit="points", concept="problems", dimension="service", worse="less", windows=(365,), needs=("rating",)
+)
 def rating_mean(past: str) -> str:
     """Mean rating, from 1 to 5."""
     return f"avg(hundredths) FILTER ({past}) / 100.0"
@@ -269,8 +283,9 @@ def rating_mean(past: str) -> str:
 @feature(
     "surveys",
     unit="share",
-    concept="survey_silence",
+    concept="problems",
     dimension="service",
+    worse="more",
     windows=(365,),
     needs=("rating",),
 )
@@ -279,7 +294,7 @@ def survey_silence_share(past: str) -> str:
     return f"count(*) FILTER (NOT is_answered AND {past}) / nullif(count(*) FILTER ({past}), 0)"
 
 
-@feature("surveys", unit="surveys", concept="survey_silence", dimension="service", needs=("rating",))
+@feature("surveys", unit="surveys", concept="problems", dimension="service", worse="more", needs=("rating",))
 def surveys_unanswered_in_a_row() -> str:
     """Newest surveys in a row that were not answered in time."""
     return "count(*) FILTER (NOT is_answered AND (answered_days_ago IS NULL OR days_ago < answered_days_ago))"

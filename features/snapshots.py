@@ -228,8 +228,7 @@ def all_starts(events: Events, engine: Engine = ONE_BY_ONE) -> pd.DataFrame:
 
 
 def _starts(events: Events, bucket: int) -> pd.DataFrame:
-    with events.connect(bucket) as con:
-        return con.execute(cutoffs.source_starts(events.columns)).df().astype({"source": "str"})
+    return events.starts(bucket)
 
 
 def finish(

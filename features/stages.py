@@ -60,7 +60,7 @@ def _signs(signs: dict[str, str]) -> str:
     return f"CASE WHEN coalesce({', '.join(signs)}) IS NOT NULL THEN {count} END"
 
 
-@feature("features", unit="flag", concept="order_frequency", usual="order_days_90d_usual")
+@feature("features", unit="flag", concept="order_rhythm", worse="more", usual="order_days_90d_usual")
 def orders_almost_stopped() -> str:
     """Next to no orders in 90 days of a customer with one or more in the quarters before, or whose pause is long by the
     own cycle (1 = yes).
@@ -75,8 +75,9 @@ def orders_almost_stopped() -> str:
 @feature(
     "features",
     unit="flag",
-    concept="contact_frequency",
+    concept="contact",
     dimension="interaction",
+    worse="more",
     needs=("interactions.channel",),
     usual="inquiries_90d_usual",
 )
@@ -88,7 +89,7 @@ def inquiries_stopped() -> str:
     )
 
 
-@feature("features", unit="flag", concept="responsiveness", dimension="interaction")
+@feature("features", unit="flag", concept="responsiveness", dimension="interaction", worse="more")
 def contact_lost() -> str:
     """The account has answered none of several attempts to reach it (1 = yes)."""
     return f"CAST(attempts_since_last_response >= {LOST_ATTEMPTS} AS INTEGER)"
@@ -99,6 +100,7 @@ def contact_lost() -> str:
     unit="flag",
     concept="signs",
     dimension="interaction",
+    worse="more",
     optional=("inquiries_stopped", "contact_lost"),
 )
 def decision_evidence() -> str:
@@ -112,6 +114,7 @@ def decision_evidence() -> str:
     unit="signs",
     concept="signs",
     dimension="interaction",
+    worse="more",
     optional=("inquiries_90d_vs_usual", "reply_hours_90d_vs_usual"),
 )
 def cooling_signs() -> str:
@@ -124,6 +127,7 @@ def cooling_signs() -> str:
     unit="signs",
     concept="signs",
     dimension="interaction",
+    worse="more",
     optional=(*COMPARISON, "deferral_share_90d_vs_usual"),
 )
 def comparison_signs() -> str:
@@ -133,7 +137,9 @@ def comparison_signs() -> str:
     return _signs(COMPARISON)
 
 
-@feature("features", unit="level", concept="signs", dimension="interaction", optional=("comparison_signs",))
+@feature(
+    "features", unit="level", concept="signs", dimension="interaction", worse="more", optional=("comparison_signs",)
+)
 def relationship_stage() -> str:
     """How far the account is on the way out: 0 no sign, 1 cooling, 2 comparison, 3 decision."""
     return (

@@ -199,7 +199,7 @@ def signal_sum_before() -> str:
     return "coalesce(sum(millionths_before), 0) / 1000000.0"
 
 
-@feature("features", unit="signs", concept="signs", dimension="interaction")
+@feature("features", unit="signs", concept="signs", dimension="interaction", worse="more")
 def weak_signal_kinds_365d() -> str:
     """Different kinds of weak signs (put off, complaint, late payment, lost contact, ...), last 365 days."""
     return _where_told("signal_kinds")
@@ -210,6 +210,7 @@ def weak_signal_kinds_365d() -> str:
     unit="signs",
     concept="signs",
     dimension="interaction",
+    worse="more",
     usual="weak_signal_sum_90d_ago",
     peers="difference",
 )
@@ -229,6 +230,7 @@ def weak_signal_sum_90d_ago() -> str:
     unit="signs",
     concept="signs",
     dimension="interaction",
+    worse="more",
     usual="weak_signal_sum_90d_ago",
     peers="difference",
 )
@@ -237,7 +239,9 @@ def weak_signal_sum_change_90d() -> str:
     return "weak_signal_sum - weak_signal_sum_90d_ago"
 
 
-@feature("features", unit="flag", concept="signs", dimension="interaction", usual="weak_signal_sum_90d_ago")
+@feature(
+    "features", unit="flag", concept="signs", dimension="interaction", worse="more", usual="weak_signal_sum_90d_ago"
+)
 def weak_signals_make_a_pattern() -> str:
     """Scattered weak signs together make a pattern (1 = yes)."""
     return f"CAST(weak_signal_sum >= {ALERT} AS INTEGER)"

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.labels import HORIZONS
+from models import paired_trees
 from models.columns import strongest
 from models.contestants import Training, enough
 from models.label_free import VARIANTS, FittedLabelFree, LabelFree, column
@@ -219,13 +220,26 @@ class FittedBoosting:
         """The mean of :meth:`corrections`, shape (n,)."""
         return self.corrections(frame, horizon).mean(axis=0)
 
-    def contributions(self, frame: pd.DataFrame, horizon: int) -> Floats:
-        """TreeSHAP values of that mean per column and, last, its expected value; shape (n, columns + 1)."""
+    def contributions(self, frame: pd.DataFrame, horizon: int, background: pd.DataFrame | None = None) -> Floats:
+        """TreeSHAP values of that mean per column and, last, its expected value; shape (n, columns + 1).
+
+        With a `background` of other snapshots, against the mean over them (interventional); else path-dependent.
+        """
         if frame.empty:
             return np.zeros((0, len(self.columns) + 1))
-        X = self._matrix(frame)
-        parts = [booster.predict(X, pred_contrib=True, num_threads=1) for booster in self.bags[horizon]]
-        return np.mean(parts, axis=0)
+        X, bag = self._matrix(frame), self.bags[horizon]
+        if background is None:
+            parts = [booster.predict(X, pred_contrib=True, num_threads=1) for booster in bag]
+            return np.mean(parts, axis=0)
+        others = self._matrix(background).astype("float64")
+        pairs = np.tile(others, (len(X), 1)), np.repeat(X.astype("float64"), len(others), axis=0)
+        values = paired_trees.between(bag, *pairs).reshape(len(X), len(others), -1).mean(axis=1)
+        return np.column_stack([values, np.full(len(X), self.correction(background, horizon).mean())])
+
+    def moved(self, before: pd.DataFrame, after: pd.DataFrame, horizon: int) -> Floats:
+        """What each column's move from one snapshot to the other adds to that mean, shape (n, columns), exactly."""
+        rows = (self._matrix(one).astype("float64") for one in (before, after))
+        return paired_trees.between(self.bags[horizon], *rows)
 
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         # In single precision, as they were learnt from: a split between two neighbours must fall the same way.

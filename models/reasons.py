@@ -1,13 +1,17 @@
-"""Why: the share of each feature in a customer's log-odds, exactly additive, grouped into concepts.
+"""Why: the share of each feature in a customer's log-odds, exactly additive, grouped into concepts, told as facts.
 
 The champion is linear in the log-odds of its parts, so its contributions are the weighted sums of theirs: TreeSHAP
 values of each horizon's boosters (Lundberg et al. 2020; LightGBM's own, path-dependent), coefficient times rank of the
 regression, and the label-free model's log-odds against those of the cohort at training.
 base + sum of the contributions = margin.
 
-Correlated features share a concept, and a concept is one reason: its contribution is the sum over its features, and it
-is told through the feature that moved it most. The step from the margin to the calibrated probability is the logistic
-function; probability points are the contributions scaled so that they add up to the probability, too.
+Correlated features share a concept, and a concept is told once: its contribution is the sum over its features. It is a
+*reason* only if that sum is worth :data:`LEAST` or more and one of its raw facts is itself unusual
+(:mod:`models.unusual`); the most telling of those is what is said. After the first reason come those of other
+dimensions, so that not every line is about late orders. Where nothing is a reason the largest changes are listed as
+*small*.
+The step from the margin to the calibrated probability is the logistic function; probability points are the
+contributions scaled so that they add up to the probability, too.
 """
 
 from dataclasses import dataclass
@@ -18,20 +22,33 @@ from numpy.typing import NDArray
 from scipy import special
 
 from features.labels import HORIZONS
+from features.passes import QUANTILES
 from features.registry import REGISTRY, Feature
 from features.snapshots import ELIGIBLE
 from models.churn_model import ChurnModel
 from models.horizons import pooling, window_weights
+from models.unusual import unusual
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 #: The label-free model's part, which belongs to no single feature.
 RHYTHM = "btyd"
 RHYTHM_CONCEPT = "order_rhythm"
-#: Concepts that are always told through one feature, because it says best what all of them mean.
+#: The length of the customer's own window, which moves with its rhythm.
+WINDOW = "churn_window_days"
+#: Features through which a concept is told first, because they say best what all of it means.
 TOLD_THROUGH = {RHYTHM_CONCEPT: "days_since_last_order"}
-#: All concepts that are not told one by one.
+#: All that is not told one by one.
 OTHER = "other"
+
+#: What a row is: a reason, what speaks against the warning, one of several small changes, all the rest in one sum.
+REASON, AGAINST, SMALL, REST = "reason", "against", "small", "rest"
+ROLES = (REASON, AGAINST, SMALL, REST)
+#: A concept below this many log-odds is no reason.
+LEAST = 0.15
+#: How many concepts are told of those that speak against the warning, and of small changes.
+AGAINST_TOLD, SMALL_TOLD = 2, 3
 
 
 @dataclass(frozen=True)
@@ -50,8 +67,18 @@ class Contributions:
     values: pd.DataFrame
 
 
-def contributions(model: ChurnModel, frame: pd.DataFrame) -> Contributions:
-    """Split the calibrated log-odds of each snapshot's own window into a base and one share per feature."""
+def contributions(model: ChurnModel, frame: pd.DataFrame, background: pd.DataFrame | None = None) -> Contributions:
+    """Split the calibrated log-odds of each snapshot's own window into a base and one share per feature.
+
+    Parameters
+    ----------
+    frame
+        Snapshots with the columns that the model reads.
+    background
+        Snapshots of customers to compare with. With them the trees are explained by what each feature's difference
+        from theirs is worth (interventional TreeSHAP), else by the paths of their own training (path-dependent). Only
+        the trees know this choice: the other parts do not mix features.
+    """
     columns = [*dict.fromkeys((*model.boosting.columns, *model.logistic.columns)), RHYTHM]
     place = {name: i for i, name in enumerate(columns)}
     start = model.rhythm.margins(frame)
@@ -68,7 +95,7 @@ def contributions(model: ChurnModel, frame: pd.DataFrame) -> Contributions:
         part[:, place[RHYTHM]] = start[:, i] - model.reference[i]
         used = share[:, i] > 0
         if weight_boosting and model.boosting.bags[i]:
-            trees = model.boosting.contributions(frame[used], i)
+            trees = model.boosting.contributions(frame[used], i, background)
             part[np.ix_(used, [place[name] for name in model.boosting.columns])] += weight_boosting * trees[:, :-1]
             constant[used] += weight_boosting * trees[:, -1]
         if weight_logistic:
@@ -79,106 +106,245 @@ def contributions(model: ChurnModel, frame: pd.DataFrame) -> Contributions:
     return Contributions(pd.Series(base, index=frame.index), pd.DataFrame(values, index=frame.index, columns=columns))
 
 
+def bases(model: ChurnModel, frame: pd.DataFrame) -> Floats:
+    """The base of :func:`contributions` alone, shape (n,); it needs no explanation of any row."""
+    share = np.einsum("ni,nij->nj", window_weights(frame["churn_window_days"]), pooling(model.margins(frame)))
+    constant = np.array(model.reference, dtype="float64")
+    for i in range(len(HORIZONS)):
+        if model.weights[i][0] and model.boosting.bags[i] and len(frame):
+            constant[i] += model.weights[i][0] * model.boosting.contributions(frame.head(1), i)[0, -1]
+    affine = [model.calibrations[i].intercept + model.calibrations[i].slope * constant[i] for i in range(len(HORIZONS))]
+    return share @ np.array(affine)
+
+
+def spread_of(snapshots: pd.DataFrame) -> pd.DataFrame:
+    """How each feature is spread over the eligible customers of one date: index feature, columns
+    :data:`~features.passes.QUANTILES`."""
+    cohort = snapshots.loc[snapshots["cohort"] == ELIGIBLE].select_dtypes("number")
+    return cohort.quantile(list(QUANTILES.values())).T.set_axis(list(QUANTILES), axis=1)
+
+
 def reasons(
-    model: ChurnModel, frame: pd.DataFrame, *, count: int, peers: pd.Series, split: Contributions | None = None
+    model: ChurnModel, frame: pd.DataFrame, *, count: int, spread: pd.DataFrame, split: Contributions | None = None
 ) -> pd.DataFrame:
-    """The strongest concepts of each snapshot, those that raise the risk first, and the rest as one row.
+    """What is told of each snapshot: reasons, what speaks against them, and the rest as one row.
 
     Parameters
     ----------
     frame
         Snapshots to explain.
     count
-        Concepts that are told one by one; the others are summed in a last row ``other``.
-    peers
-        Median of each feature over the eligible customers of the same date (:func:`peer_values`).
+        Reasons that are told at most.
+    spread
+        The eligible customers of the same date (:func:`spread_of`): who is compared with.
     split
         The contributions of `frame`, where the caller has them already.
 
     Returns
     -------
     DataFrame
-        ``customer_id``, ``as_of``, ``position`` (from 1), ``concept``, ``feature``, ``dimension``, ``value``,
-        ``usual_value``, ``peer_value``, ``contribution`` (log-odds) and ``contribution_points`` (of probability). Per
-        customer, base + sum of the contributions = margin, and sigmoid(base) + sum of the points = probability.
+        ``customer_id``, ``as_of``, ``position`` (from 1), ``role`` (:data:`ROLES`), ``concept``, ``feature``,
+        ``dimension``, ``value``, ``usual_value``, ``peer_value``, ``contribution`` (log-odds) and
+        ``contribution_points`` (of probability). Reasons come first in the order in which they are told, or small
+        changes where there is none, then what speaks against; last the rest. Per customer, base + sum of the
+        contributions = margin, and sigmoid(base) + sum of the points = probability.
     """
     split = contributions(model, frame) if split is None else split
-    by_concept, leading = _by_concept(split.values)
-    rank = (-np.abs(by_concept)).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
-    told = rank < count
-    n = len(frame)
-    names = np.array(leading.columns)
-    # Order of telling: raising from the strongest down, then lowering up to the strongest.
-    order = np.where(told, -by_concept, np.inf).argsort(axis=1, kind="stable")[:, :count]
-    rows = np.arange(n)[:, None]
-    concept, feature = names[order], leading.to_numpy()[rows, order]
-    contribution = by_concept[rows, order]
-    rest = np.where(told, 0.0, by_concept).sum(axis=1, keepdims=True)
-    concept = np.hstack([concept, np.full((n, 1), OTHER)])
-    feature = np.hstack([feature, np.full((n, 1), OTHER)])
-    contribution = np.hstack([contribution, rest])
-    table = pd.DataFrame(
+    concepts = Concepts.of(split.values)
+    odd = unusual(frame, [str(name) for name in split.values if name != RHYTHM], spread)
+    raising = concepts.leading(split.values, odd)
+    calm = concepts.leading(-split.values, ~odd)
+    any_fact = concepts.leading(split.values, odd | True)
+    sums = concepts.sums
+    found = _diverse(np.where((sums >= LEAST) & raising.there, sums, -np.inf), concepts.dimension, count)
+    without = np.isneginf(found.strength[:, :1]) if count else np.ones((len(frame), 1), dtype=bool)
+    small = _strongest(np.where(without & (sums > 0), sums, -np.inf), SMALL_TOLD)
+    against = _strongest(np.where(sums <= -LEAST, -sums, -np.inf), AGAINST_TOLD)
+    parts = [
+        _rows(found, raising.feature, concepts, REASON),
+        _rows(small, any_fact.feature, concepts, SMALL),
+        _rows(against, calm.feature, concepts, AGAINST),
+    ]
+    told = pd.concat(parts, ignore_index=True)
+    summed = told.groupby("row")["contribution"].sum().reindex(range(len(frame)), fill_value=0.0)
+    rest = pd.DataFrame(
         {
-            "customer_id": np.repeat(frame["customer_id"].to_numpy(), contribution.shape[1]),
-            "as_of": np.repeat(frame["as_of"].to_numpy(), contribution.shape[1]),
-            "position": np.tile(np.arange(1, contribution.shape[1] + 1), n),
-            "concept": concept.ravel(),
-            "feature": feature.ravel(),
-            "contribution": contribution.ravel(),
-            "contribution_points": _points(contribution, split.base.to_numpy()).ravel(),
+            "row": np.arange(len(frame)),
+            "role": REST,
+            "concept": OTHER,
+            "feature": OTHER,
+            "dimension": "transaction",
+            "contribution": sums.sum(axis=1) - summed.to_numpy(),
         }
     )
-    return _with_values(table, frame, peers)
+    told = pd.concat([told, rest], ignore_index=True).sort_values("row", kind="stable", ignore_index=True)
+    told["position"] = told.groupby("row").cumcount() + 1
+    who = frame.iloc[told["row"]]
+    told = told.assign(
+        customer_id=who["customer_id"].to_numpy(),
+        as_of=who["as_of"].to_numpy(),
+        contribution_points=told["contribution"].to_numpy() * points_per_logit(split)[told["row"]],
+    )
+    return _with_values(told, frame, spread["median"])[list(COLUMNS)]
 
 
-def _points(contribution: Floats, base: Floats) -> Floats:
-    """Probability points in proportion to the contributions, adding up to probability minus sigmoid(base)."""
-    total = contribution.sum(axis=1)
+COLUMNS = (
+    "customer_id", "as_of", "position", "role", "concept", "feature", "dimension", "value", "usual_value",
+    "peer_value", "contribution", "contribution_points",
+)  # fmt: skip
+
+
+def points_per_logit(split: Contributions) -> Floats:
+    """Probability points of one unit of log-odds, shape (n,): the points then add up to probability - sigmoid(base)."""
+    base, total = split.base.to_numpy(), split.values.to_numpy().sum(axis=1)
     rise = special.expit(base + total) - special.expit(base)
     tangent = special.expit(base) * special.expit(-base)
     small = np.abs(total) < 1e-9
-    scale = np.where(small, tangent, rise / np.where(small, 1.0, total))
-    return contribution * scale[:, None]
+    return np.asarray(np.where(small, tangent, rise / np.where(small, 1.0, total)))
 
 
-def _by_concept(values: pd.DataFrame) -> tuple[Floats, pd.DataFrame]:
-    """Sum of each concept, shape (n, concepts), and the feature that tells it (a column per concept)."""
-    concepts: dict[str, list[str]] = {}
-    for name in values.columns:
-        concepts.setdefault(concept_of(name), []).append(name)
-    sums = np.column_stack([values[names].sum(axis=1) for names in concepts.values()])
-    leading = {}
-    for i, (concept, names) in enumerate(concepts.items()):
-        fixed = TOLD_THROUGH.get(concept)
-        tellable = [fixed] if fixed in names else [name for name in names if name != RHYTHM] or names
-        along = values[tellable].to_numpy() * np.sign(sums[:, [i]])
-        leading[concept] = np.array(tellable)[along.argmax(axis=1)]
-    return sums, pd.DataFrame(leading, index=values.index)
+@dataclass(frozen=True)
+class Leading:
+    """Through which feature each concept of each customer is told.
+
+    Attributes
+    ----------
+    feature
+        Names, shape (n, concepts).
+    there
+        Whether a feature of the concept qualified; where none did the name is that of the strongest.
+    """
+
+    feature: NDArray[np.object_]
+    there: Flags
+
+
+@dataclass(frozen=True)
+class Concepts:
+    """Contributions by concept.
+
+    Attributes
+    ----------
+    names
+        Concept -> its features.
+    sums
+        Shape (n, concepts).
+    """
+
+    names: dict[str, list[str]]
+    sums: Floats
+
+    @classmethod
+    def of(cls, values: pd.DataFrame) -> "Concepts":
+        """Group the columns of contributions."""
+        names: dict[str, list[str]] = {}
+        for name in values.columns:
+            names.setdefault(concept_of(str(name)), []).append(str(name))
+        sums = [values[features].to_numpy().sum(axis=1) for features in names.values()]
+        return cls(names, np.column_stack(sums) if len(values.columns) else np.zeros((len(values), 0)))
+
+    @property
+    def dimension(self) -> NDArray[np.str_]:
+        """The dimension of each concept: that of its first feature."""
+        return np.array([dimension_of(features[0]) for features in self.names.values()])
+
+    def leading(self, along: pd.DataFrame, qualified: pd.DataFrame) -> Leading:
+        """The feature of each concept with the largest value of `along` among those that qualify.
+
+        One that stands for the whole concept (:data:`TOLD_THROUGH`) comes first wherever it qualifies; a feature whose
+        value is not above 0 does not. `qualified` has no column for the label-free part, which is never told.
+        """
+        feature = np.empty((len(along), len(self.names)), dtype=object)
+        there = np.zeros(feature.shape, dtype=bool)
+        for i, (concept, names) in enumerate(self.names.items()):
+            tellable = [name for name in names if name != RHYTHM and name in REGISTRY] or names
+            value = along[tellable].to_numpy()
+            if tellable == [RHYTHM]:
+                feature[:, i] = TOLD_THROUGH[RHYTHM_CONCEPT]
+                continue
+            fits = qualified[tellable].to_numpy() & (value > 0)
+            first = TOLD_THROUGH.get(concept)
+            best = np.where(fits, value, -np.inf).argmax(axis=1)
+            there[:, i] = fits.any(axis=1)
+            best = np.where(there[:, i], best, value.argmax(axis=1))
+            chosen = np.array(tellable, dtype=object)[best]
+            if first in tellable:
+                speaks = qualified[first].to_numpy()
+                chosen = np.where(speaks, first, chosen)
+                there[:, i] |= speaks
+            feature[:, i] = chosen
+        return Leading(feature, there)
+
+
+@dataclass(frozen=True)
+class _Picked:
+    """Concepts in the order of telling, shape (n, count), with what they were picked by; -inf where there is none."""
+
+    concept: NDArray[np.int64]
+    strength: Floats
+
+
+def _strongest(strength: Floats, count: int) -> _Picked:
+    order = (-strength).argsort(axis=1, kind="stable")[:, :count]
+    return _Picked(order, np.take_along_axis(strength, order, axis=1))
+
+
+def _diverse(strength: Floats, dimension: NDArray[np.str_], count: int) -> _Picked:
+    """The strongest first; then those of dimensions that were not told yet, before any other."""
+    left = strength.copy()
+    rows = np.arange(len(left))
+    told = np.zeros((len(left), len(set(dimension))), dtype=bool)
+    number = np.unique(dimension, return_inverse=True)[1]
+    order, found = [], []
+    for _ in range(min(count, left.shape[1])):
+        fresh = np.where(told[:, number], -np.inf, left)
+        best = np.where(np.isneginf(fresh.max(axis=1)), left.argmax(axis=1), fresh.argmax(axis=1))
+        order.append(best)
+        found.append(left[rows, best])
+        told[rows, number[best]] = True
+        left[rows, best] = -np.inf
+    if not order:
+        return _Picked(np.zeros((len(left), 0), dtype="int64"), np.zeros((len(left), 0)))
+    return _Picked(np.column_stack(order), np.column_stack(found))
+
+
+def _rows(picked: _Picked, feature: NDArray[np.object_], concepts: Concepts, role: str) -> pd.DataFrame:
+    """One row per customer and picked concept, in the order of telling."""
+    row, place = np.nonzero(np.isfinite(picked.strength))
+    concept = picked.concept[row, place]
+    return pd.DataFrame(
+        {
+            "row": row,
+            "role": role,
+            "concept": np.array(list(concepts.names), dtype=object)[concept],
+            "feature": feature[row, concept],
+            "dimension": concepts.dimension[concept],
+            "contribution": concepts.sums[row, concept],
+        }
+    ).astype({"concept": "str", "feature": "str", "dimension": "str", "role": "str"})
 
 
 def concept_of(name: str) -> str:
-    """The concept of a feature or of the label-free model's part."""
-    return RHYTHM_CONCEPT if name == RHYTHM else REGISTRY[name].concept
+    """The concept of a feature, of the label-free model's part or of the window."""
+    return RHYTHM_CONCEPT if name in (RHYTHM, WINDOW) else REGISTRY[name].concept
 
 
-def peer_values(snapshots: pd.DataFrame) -> pd.Series:
-    """Median of every feature over the eligible customers."""
-    return snapshots.loc[snapshots["cohort"] == ELIGIBLE].median(numeric_only=True)
+def dimension_of(name: str) -> str:
+    """The dimension of a feature, of the label-free model's part or of the window."""
+    return "transaction" if name in (RHYTHM, WINDOW) else REGISTRY[name].dimension
 
 
-def _with_values(table: pd.DataFrame, frame: pd.DataFrame, peers: pd.Series) -> pd.DataFrame:
-    held = frame.set_index("customer_id")
-    value = pd.Series(np.nan, index=table.index)
+def _with_values(table: pd.DataFrame, frame: pd.DataFrame, medians: pd.Series) -> pd.DataFrame:
+    """The table with each feature's value, the customer's usual one, and that of its peers."""
+    value = np.full(len(table), np.nan)
     usual, peer = value.copy(), value.copy()
-    dimension = pd.Series("transaction", index=table.index)
-    for name, rows in table.groupby("feature").groups.items():
+    rows = table["row"].to_numpy()
+    for name, here in table.groupby("feature").indices.items():
         known: Feature | None = REGISTRY.get(str(name))
         if known is None:
             continue
-        customers = table.loc[rows, "customer_id"]
-        value[rows] = held[known.name].loc[customers].to_numpy()
-        peer[rows] = peers.get(known.name, np.nan)
-        dimension[rows] = known.dimension
+        value[here] = frame[known.name].to_numpy()[rows[here]]
+        peer[here] = medians.get(known.name, np.nan)
         if known.usual is not None:
-            usual[rows] = held[known.usual].loc[customers].to_numpy()
-    return table.assign(dimension=dimension, value=value, usual_value=usual, peer_value=peer)
+            usual[here] = frame[known.usual].to_numpy()[rows[here]]
+    return table.assign(value=value, usual_value=usual, peer_value=peer)

@@ -29,9 +29,9 @@ from models.levels import LEVELS
 from models.losses import derived_losses
 from models.warning_rules import WarningRule, signals, silent_rules
 from pipelines.intake import FIRST_LOOKBACK_DAYS, Intake
+from pipelines.levelling import columns_read, company_frame, scheme_in_use
 from pipelines.record_report import known_days
 from pipelines.rule_sections import company_rules
-from pipelines.working_day import columns_read, company_frame, scheme_in_use
 
 #: Judged months where no dates are asked for; the one before them only shows what stood already.
 MONTHS = 12

@@ -1,45 +1,36 @@
-"""The daily run: every customer of a date scored by the champion, with reasons, published once."""
+"""The daily run: every customer of a date scored by the champion, with reasons of the warnings, published once."""
 
 import hashlib
-import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from features.contact_curve import COLUMNS as CONTACTS
 from features.engines import map_buckets
+from features.errors import ArtefactError
 from features.own import installed
-from features.passes import SnapshotParts, take_parts
-from features.snapshots import ELIGIBLE, Cohort, Progress, Window, silent
-from features.tracks import funnels_together
-from models.artefact import MANIFEST
-from models.churn_model import ChurnModel
-from models.tracking import Tracking
+from features.passes import SnapshotParts
+from features.snapshots import ELIGIBLE, Progress, silent
+from pipelines.champions import Champion, champion_of
+from pipelines.dated import DatedDay, dated
+from pipelines.explaining import ExplainBucket
+from pipelines.explaining import Terms as ExplainTerms
 from pipelines.intake import Intake, run_id
+from pipelines.level_changes import level_changes
 from pipelines.loop_reports import LoopPast, read_loop
-from pipelines.scoring import Peers, ScoreBucket
-from pipelines.settings import database_url, tracking_folder
+from pipelines.populations import keep, kept
+from pipelines.scoring import score_buckets, snapshots_of
+from pipelines.settings import database_url
 from pipelines.working_day import WorkingDay, working_day
 from serving.decision import Decided
-from serving.records import REASON_COLUMNS, SCORE_COLUMNS, Published, ScoringRun
+from serving.records import PERCENT, REASON_COLUMNS, SCORE_COLUMNS, Published, ScoringRun
 from serving.store import Store
 
 
 class ForesightWarning(UserWarning):
     """A date is scored by a model that was trained after it."""
-
-
-@dataclass(frozen=True)
-class Champion:
-    """The model in use and the version that it is registered as."""
-
-    model: ChurnModel
-    version: str
 
 
 @dataclass(frozen=True)
@@ -64,6 +55,11 @@ class Day:
     funnel: pd.DataFrame
     digest: str
 
+    def with_changes(self, changes: pd.DataFrame) -> "Day":
+        """The same with why levels moved since the day before."""
+        frames = replace(self.working.frames, changes=changes)
+        return replace(self, working=replace(self.working, frames=frames))
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -73,21 +69,6 @@ class Scored:
     champion: Champion
     published: Published
     decided: Decided | None
-
-
-def champion_of(out: Path) -> Champion:
-    """The registered champion, its checksums verified.
-
-    Raises
-    ------
-    ArtefactError
-        If there is none, or its files are not what was registered.
-    """
-    tracking = Tracking(tracking_folder(out))
-    folder = tracking.champion_folder()
-    number = next(entry.number for entry in tracking.versions() if entry.folder == folder)
-    content = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
-    return Champion(ChurnModel.load(folder), f"kizashi/{number}@{content[:8]}")
 
 
 def score(intake: Intake, *, supersede: bool = False, progress: Progress = silent) -> Scored:
@@ -103,7 +84,8 @@ def score(intake: Intake, *, supersede: bool = False, progress: Progress = silen
         )
     with Store.open(database_url(intake.settings, intake.request.out)) as store:
         since, past = store.day_before(intake.as_of), read_loop(store)
-        day = score_day(intake, champion, since=since, past=past, progress=progress)
+        before = None if since is None else store.scores(since)
+        day = score_day(intake, champion, since=since, before=before, past=past, progress=progress)
         run = ScoringRun(
             run_id("score"),
             intake.as_of,
@@ -111,6 +93,10 @@ def score(intake: Intake, *, supersede: bool = False, progress: Progress = silen
             fingerprint(day, intake.settings.reasons.count, intake.settings.project.currency),
             datetime.now(UTC),
         )
+        if since is not None:
+            progress("why levels moved", 0.88)
+            earlier = dated(replace(intake, as_of=since), progress=progress)
+            day = day.with_changes(level_changes(earlier, of_day(intake, champion, day)))
         progress("publishing", 0.9)
         loop, decided = day.working.loop()
         published = store.publish(
@@ -131,85 +117,61 @@ def score_day(
     champion: Champion,
     *,
     since: date | None = None,
+    before: pd.DataFrame | None = None,
     past: LoopPast | None = None,
     progress: Progress = silent,
 ) -> Day:
-    """Everything about a date, not stored anywhere; scored bucket by bucket, so that memory holds one at a time.
+    """Everything about a date, published nowhere; scored bucket by bucket, so that memory holds one at a time.
 
-    `since` is the date that was published before: changes since then set off tasks; `past` are the warnings so far, for
-    what is told of them.
+    `since` is the date that was published before, `before` its scores: changes since then set off tasks, and whose
+    level moved is told why; `past` are the warnings so far, for what is told of them.
     """
     with snapshots_of(intake, champion.model, progress=progress) as parts:
-        return score_parts(intake, champion.model, parts, since=since, past=past, progress=progress)
-
-
-@contextmanager
-def snapshots_of(intake: Intake, model: ChurnModel, *, progress: Progress = silent) -> Iterator[SnapshotParts]:
-    """The snapshots of the intake's date as the model was trained on them, in a folder that is gone afterwards."""
-    intake.request.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=intake.request.out.absolute(), prefix=".snapshots-") as folder:
-        yield take_parts(
-            intake.events,
-            [intake.as_of],
-            Path(folder),
-            cohort=Cohort(**model.facts["cohort"]),
-            window=Window(**model.facts["window"]),
-            options=model.facts["options"],
-            engine=intake.engine,
-            progress=progress,
-        )
+        return score_parts(intake, champion, parts, since=since, before=before, past=past, progress=progress)
 
 
 def score_parts(
     intake: Intake,
-    model: ChurnModel,
+    champion: Champion,
     parts: SnapshotParts,
     *,
     since: date | None = None,
+    before: pd.DataFrame | None = None,
     past: LoopPast | None = None,
     progress: Progress = silent,
 ) -> Day:
-    """Score every bucket, then give the levels their room among all customers, and add what rules and health say."""
-    progress("probabilities and reasons", 0.3)
-    settings = intake.settings
-    work = ScoreBucket(
-        model,
-        parts,
-        Peers.of(parts, intake.as_of),
-        intake.as_of,
-        settings.reasons.count,
-        settings.project.currency,
-        installed(),
-    )
-    found = map_buckets(work, intake.events, intake.engine, "scores")
-    _warn_of_missing(pd.concat([one.known for one in found], axis=1).sum(axis=1))
-    scores = pd.concat([one.scores for one in found], ignore_index=True)
-    scores = scores.sort_values("customer_id", ignore_index=True)
+    """Score every bucket, give the levels their room among all customers, add what rules and health say, and why."""
+    progress("probabilities", 0.3)
+    model, settings = champion.model, intake.settings
+    scores, narrowed, digest = score_buckets(intake, model, parts)
     eligible = scores[scores["cohort"] == ELIGIBLE]
     scores.loc[eligible.index, "level"] = model.levels.of(eligible["churn_probability"], eligible["queue"])
-    made = ("model:" + scores["level"]).where(scores["level"] != "none", None)
-    scores = scores.assign(level_parts=made, stage=None, early_place=np.nan)
-    told = pd.concat([one.reasons for one in found], ignore_index=True)
-    told = told.sort_values(["customer_id", "position"], ignore_index=True)
-    narrowed = funnels_together(one.funnel for one in found)
-    working = working_day(intake, model, parts, scores, told, since, past=past, progress=progress)
-    return Day(working.scores, told, working, narrowed, f"{sum(one.digest for one in found) % 2**64:016x}")
+    terms = ExplainTerms(
+        intake.as_of, settings.reasons.count, settings.project.currency, keep(intake, model, parts).spread
+    )
+    earlier = pd.Series(dtype="str") if before is None else before.set_index("customer_id")["level"]
+
+    def explain(scored: pd.DataFrame) -> pd.DataFrame:
+        level = scored["level"]
+        moved = level != scored["customer_id"].map(earlier).fillna(level)
+        asked = frozenset(scored.loc[(level != "none") | moved, "customer_id"])
+        percent = frozenset(scored.loc[scored["shown"] == PERCENT, "customer_id"])
+        work = ExplainBucket(model, parts, terms, asked, percent, installed())
+        told = pd.concat(map_buckets(work, intake.events, intake.engine, "reasons"), ignore_index=True)
+        return told.sort_values(["customer_id", "position"], ignore_index=True)
+
+    working = working_day(intake, model, parts, scores, explain, since, past=past, progress=progress)
+    return Day(working.scores, working.reasons, working, narrowed, digest)
 
 
-class MissingFeatures(UserWarning):
-    """Features that the champion has learnt from are unknown for everybody."""
-
-
-def _warn_of_missing(known: pd.Series) -> None:
-    """Say it once where the data lack what the champion has learnt from."""
-    missing = list(known.index[known == 0])
-    if missing and known.any():
-        warnings.warn(
-            f"{len(missing)} of the {len(known)} features that the champion has learnt from are unknown for "
-            f"everybody, such as {missing[0]}. Does a column lack that the training had? Mend that, or train again.",
-            MissingFeatures,
-            stacklevel=2,
-        )
+def of_day(intake: Intake, champion: Champion, day: Day) -> DatedDay:
+    """The day as the story of a customer reads it."""
+    held = kept(intake, champion.model)
+    if held is None:
+        raise ArtefactError(f"what was kept of {intake.as_of} is gone from {intake.request.out}; score the day again.")
+    facts, signals = day.working.today.facts, day.working.today.signals
+    contacts = facts[["customer_id", *CONTACTS]]
+    return DatedDay(intake, champion, day.scores, signals, contacts, held, published=False)
 
 
 def fingerprint(day: Day, reasons: int, currency: str) -> str:

@@ -1,31 +1,34 @@
-"""One bucket of customers scored: probabilities, reasons and their sentences, from finished snapshots alone.
+"""Customers scored bucket by bucket: probabilities from finished snapshots alone.
 
-Everything here needs one bucket and what was learnt of all of them before (the model, the peers' medians), so that it
-runs wherever the bucket does. What compares customers, the room of the levels, is left to the daily run.
+:class:`ScoreBucket` needs one bucket and what was learnt of all of them before (the model, the values at risk), so that
+it runs wherever the bucket does. What compares customers, the room of the levels, is left to the daily run; why a
+customer stands so is told afterwards, of those of whom it is asked (:mod:`pipelines.explaining`).
 """
 
-from collections.abc import Hashable, Mapping
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from features.buckets import Events
-from features.own import OwnFile, install
-from features.passes import SnapshotParts
+from features.engines import map_buckets
+from features.own import OwnFile, install, installed
+from features.passes import SnapshotParts, take_parts
 from features.registry import REGISTRY
-from features.snapshots import ELIGIBLE
-from features.tracks import funnel
+from features.snapshots import ELIGIBLE, Cohort, Progress, Window, silent
+from features.tracks import funnel, funnels_together
 from models import completeness, economics
 from models import reasons as why
 from models.churn_model import ChurnModel
 from models.horizons import PROBABILITIES, curve, probability_frame
 from models.levels import queue_of
+from pipelines.intake import Intake
 from serving.records import INTERVAL, LEVEL_ALONE, PERCENT, SCORE_COLUMNS, SCORE_NUMBERS
-from serving.wording import ReasonFacts, reason_text, rest_text
 
 ENOUGH_ORDER_DAYS = 3
 
@@ -39,8 +42,6 @@ class BucketScores:
     scores
         Columns of :mod:`serving.records` and ``early_margin``, the log-odds of a loss to come; levels are still
         ``none``.
-    reasons
-        As they leave the system, with their sentences.
     funnel
         The cohort's funnel of these customers.
     known
@@ -50,7 +51,6 @@ class BucketScores:
     """
 
     scores: pd.DataFrame
-    reasons: pd.DataFrame
     funnel: pd.DataFrame
     known: pd.Series
     digest: int
@@ -62,25 +62,22 @@ class Peers:
 
     Attributes
     ----------
-    medians
-        Median of each feature over the cohort.
     values
         Value at risk by customer (:func:`models.economics.value_at_risk`).
     stale
         Tables that are not delivered any more.
     """
 
-    medians: pd.Series
     values: pd.Series
     stale: frozenset[str]
 
     @classmethod
-    def of(cls, parts: SnapshotParts, as_of: date) -> "Peers":
+    def of(cls, parts: SnapshotParts) -> "Peers":
         """Read from all finished snapshots, a few columns of each."""
         names = {"customer_id", *economics.READS, "margin_share_365d", *completeness.LATELY.values()}
         frame = parts.columns(names)
         values = economics.value_at_risk(frame).set_axis(frame["customer_id"])
-        return cls(parts.medians(as_of), values, completeness.stale_tables(frame))
+        return cls(values, completeness.stale_tables(frame))
 
 
 @dataclass(frozen=True)
@@ -90,9 +87,6 @@ class ScoreBucket:
     model: ChurnModel
     parts: SnapshotParts
     peers: Peers = field(repr=False)
-    as_of: date
-    count: int
-    currency: str
     own: tuple[OwnFile, ...] = ()
 
     def __call__(self, events: Events, bucket: int) -> BucketScores:
@@ -101,14 +95,12 @@ class ScoreBucket:
         model = self.model
         snapshots = with_columns(self.parts.frame(bucket), model)
         here = snapshots[snapshots["cohort"] == ELIGIBLE]
-        scored = model.probabilities(here)
-        split = why.contributions(model, here)
-        told = why.reasons(model, here, count=self.count, peers=self.peers.medians, split=split)
-        scored = scored.assign(churn_window_days=here["churn_window_days"])
+        scored = model.probabilities(here).assign(churn_window_days=here["churn_window_days"])
         ahead = np.full(len(here), np.nan) if model.early is None else model.early.margins(here)
-        scored = scored.assign(base_margin=split.base, level="none", queue=queue_of(here), early_margin=ahead)
+        scored = scored.assign(base_margin=why.bases(model, here), level="none", queue=queue_of(here))
+        scored = scored.assign(early_margin=ahead)
         inside = _rows(here, scored)
-        outside, told_outside = _outside_cohort(model, snapshots)
+        outside = outside_cohort(model, snapshots)
         known = pd.concat([inside, outside], ignore_index=True)
         grades = completeness.completeness(snapshots, events.columns, self.peers.stale)["grade"]
         grades = grades.set_axis(snapshots["customer_id"])
@@ -122,11 +114,8 @@ class ScoreBucket:
         if model.shows_percentages:
             known.loc[known["cohort"] == ELIGIBLE, "shown"] = PERCENT
         scores = pd.concat([known, _without_orders(events, bucket, snapshots)], ignore_index=True)
-        told = pd.concat([told, told_outside], ignore_index=True)
         covered = here[list(model.boosting.columns)].notna().sum()
-        percent = set(here["customer_id"]) if model.shows_percentages else set()
-        words = _sentences(told, snapshots, self.as_of, self.currency, percent)
-        return BucketScores(scores, told.assign(text=words), funnel(snapshots), covered, digest_of(snapshots))
+        return BucketScores(scores, funnel(snapshots), covered, digest_of(snapshots))
 
 
 def digest_of(frame: pd.DataFrame) -> int:
@@ -147,7 +136,7 @@ def with_columns(snapshots: pd.DataFrame, model: ChurnModel) -> pd.DataFrame:
     return pd.concat([snapshots, pd.DataFrame(np.nan, index=snapshots.index, columns=absent)], axis=1)
 
 
-def _outside_cohort(model: ChurnModel, snapshots: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def outside_cohort(model: ChurnModel, snapshots: pd.DataFrame) -> pd.DataFrame:
     """Scores of the others with an order, by the model of their track. They get no level."""
     here = snapshots[(snapshots["cohort"] != ELIGIBLE) & (snapshots["order_days_ever"] >= 1)]
     window = here["churn_window_days"]
@@ -155,25 +144,8 @@ def _outside_cohort(model: ChurnModel, snapshots: pd.DataFrame) -> tuple[pd.Data
         scored = probability_frame(model.rhythm.margins(here), window).assign(churn_window_days=window)
     else:
         scored = model.others.probabilities(here, model.rhythm)
-    scored = scored.assign(level="none", churn_low=np.nan, churn_high=np.nan)
-    _, base = curve(np.broadcast_to(np.array(model.reference), (len(here), len(PROBABILITIES))), window)
-    contribution = scored["margin"].to_numpy() - base
-    told = pd.DataFrame(
-        {
-            "customer_id": here["customer_id"].to_numpy(),
-            "as_of": here["as_of"].to_numpy(),
-            "position": 1,
-            "concept": why.RHYTHM_CONCEPT,
-            "feature": why.RHYTHM,
-            "dimension": "transaction",
-            "value": scored["churn_probability"].to_numpy(),
-            "usual_value": np.nan,
-            "peer_value": np.nan,
-            "contribution": contribution,
-            "contribution_points": special.expit(base + contribution) - special.expit(base),
-        }
-    )
-    return _rows(here, scored.assign(base_margin=base)), told
+    base = curve(np.broadcast_to(np.array(model.reference), (len(here), len(PROBABILITIES))), window)[1]
+    return _rows(here, scored.assign(level="none", churn_low=np.nan, churn_high=np.nan, base_margin=base))
 
 
 def _rows(here: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
@@ -197,42 +169,45 @@ def _without_orders(events: Events, bucket: int, snapshots: pd.DataFrame) -> pd.
     return blank.assign(level="none", cohort="no_order", history="none", completeness=None, shown=LEVEL_ALONE)
 
 
-def _sentences(told: pd.DataFrame, snapshots: pd.DataFrame, as_of: date, currency: str, percent: set[str]) -> list[str]:
-    """The sentence of each reason; `percent` are the customers of whom percentages may be told."""
-    facts = snapshots[snapshots["customer_id"].isin(told["customer_id"])].drop(columns=["as_of", "cohort"])
-    rows = {row["customer_id"]: figures_of(row) for row in facts.to_dict("records")}
-    return [
-        sentence(one, rows[one["customer_id"]], as_of, currency, percent=one["customer_id"] in percent)
-        for one in told.to_dict("records")
-    ]
-
-
-def figures_of(row: Mapping[Hashable, Any]) -> dict[str, float]:
-    """What sentences may tell of a snapshot: its numbers, as far as they are known."""
-    return {str(name): value for name, value in row.items() if not isinstance(value, str) and np.isfinite(value)}
-
-
-def sentence(
-    reason: Mapping[Hashable, Any], facts: Mapping[str, float], as_of: date, currency: str, *, percent: bool = True
-) -> str:
-    """One reason as an English sentence, from the figures of its customer.
-
-    Without `percent` the order rhythm's own chance is not told.
-    """
-    if reason["feature"] == why.OTHER:
-        return rest_text()
-    since = facts.get("days_since_last_order")
-    return reason_text(
-        ReasonFacts(
-            feature=reason["feature"],
-            value=reason["value"] if percent or reason["feature"] != why.RHYTHM else None,
-            usual=reason["usual_value"],
-            contribution=reason["contribution"],
-            window_days=facts.get("churn_window_days"),
-            currency=currency,
-            last_order_on=None if since is None else (pd.Timestamp(as_of) - pd.Timedelta(days=since)).date(),
-            cycle_days=facts.get("gap_median_days_ever"),
-            as_of=as_of,
-            facts=facts,
+@contextmanager
+def snapshots_of(intake: Intake, model: ChurnModel, *, progress: Progress = silent) -> Iterator[SnapshotParts]:
+    """The snapshots of the intake's date as the model was trained on them, in a folder that is gone afterwards."""
+    intake.request.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=intake.request.out.absolute(), prefix=".snapshots-") as folder:
+        yield take_parts(
+            intake.events,
+            [intake.as_of],
+            Path(folder),
+            cohort=Cohort(**model.facts["cohort"]),
+            window=Window(**model.facts["window"]),
+            options=model.facts["options"],
+            engine=intake.engine,
+            progress=progress,
         )
-    )
+
+
+def score_buckets(intake: Intake, model: ChurnModel, parts: SnapshotParts) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Scores of all customers, ordered by id, without levels; the funnel of the cohort; the digest of the snapshots."""
+    work = ScoreBucket(model, parts, Peers.of(parts), installed())
+    found = map_buckets(work, intake.events, intake.engine, "scores")
+    _warn_of_missing(pd.concat([one.known for one in found], axis=1).sum(axis=1))
+    scores = pd.concat([one.scores for one in found], ignore_index=True)
+    scores = scores.sort_values("customer_id", ignore_index=True)
+    scores = scores.assign(level_parts=None, stage=None, early_place=np.nan)
+    return scores, funnels_together(one.funnel for one in found), f"{sum(one.digest for one in found) % 2**64:016x}"
+
+
+class MissingFeatures(UserWarning):
+    """Features that the champion has learnt from are unknown for everybody."""
+
+
+def _warn_of_missing(known: pd.Series) -> None:
+    """Say it once where the data lack what the champion has learnt from."""
+    missing = list(known.index[known == 0])
+    if missing and known.any():
+        warnings.warn(
+            f"{len(missing)} of the {len(known)} features that the champion has learnt from are unknown for "
+            f"everybody, such as {missing[0]}. Does a column lack that the training had? Mend that, or train again.",
+            MissingFeatures,
+            stacklevel=2,
+        )

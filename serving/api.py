@@ -20,7 +20,8 @@ _INTRODUCTION = """\
 Warnings of customers that may stop ordering, the lists and tasks of a day, and what people made of them.
 
 Every address but `/api/v1/health` wants a token of `kizashi token create`, sent as `Authorization: Bearer TOKEN`. Every
-POST wants an `Idempotency-Key`. Every error has one shape: `{"error": {"code", "message", "details"}}`.
+POST wants an `Idempotency-Key`. Every error has one shape: `{"error": {"code", "message", "details"}}`;
+its message is in the language of `Accept-Language` (English, Japanese or Chinese), its code is the same in all.
 """
 
 open_to_all = APIRouter(responses=documented(400, 429, 500, 503))
@@ -47,7 +48,7 @@ def make_app(service: Service, *, hosts: Iterable[str] = ()) -> FastAPI:
     app.state.service = service
     api_errors.install(app)
     app.add_exception_handler(StoreError, _unready)
-    app.add_exception_handler(KizashiError, _mistaken)
+    app.add_exception_handler(KizashiError, _mistaken)  # type: ignore[arg-type]
     app.add_middleware(Guard, hosts=(*LOOPBACK, *hosts))
     for router in (open_to_all, api_lists.router, api_customers.router, api_loop.router, api_company.router):
         app.include_router(router, prefix=PREFIX)
@@ -58,14 +59,14 @@ def _operation(route: APIRoute) -> str:
     return route.name
 
 
-def _unready(_request: Request, fault: Exception) -> Response:
+def _unready(request: Request, fault: Exception) -> Response:
     """A database that does not answer: its words, which name a place, are for the log."""
     log.error("%s", fault)
-    return answer(Refused(503))
+    return answer(Refused(503), request.headers)
 
 
-def _mistaken(_request: Request, mistake: Exception) -> Response:
-    return answer(Refused(422, message=str(mistake)))
+def _mistaken(request: Request, mistake: KizashiError) -> Response:
+    return answer(Refused(422, error=mistake), request.headers)
 
 
 @open_to_all.get("/health", tags=["service"])

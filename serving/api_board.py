@@ -9,6 +9,7 @@ import pandas as pd
 from serving.api_errors import Refused
 from serving.records import Published
 from serving.store import Store
+from serving.words.speech import text
 
 #: What a profile repeats of the score, which has the last word.
 _OF_THE_RUN = ("run_id", "as_of", "model_version")
@@ -55,7 +56,7 @@ class Board:
         """
         published = self.published()
         if published is None:
-            raise Refused(503, "nothing_published", "Nothing is published yet: score a day first.")
+            raise Refused(503, "nothing_published", text("Nothing is published yet: run a day first."))
         with self._lock:
             if self._day is None or self._day.published.run.run_id != published.run.run_id:
                 self._day = _read(self._store, published)

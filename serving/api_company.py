@@ -16,6 +16,7 @@ from serving.ledger import Event, append
 from serving.loop_rows import found, frame, told
 from serving.migrations.loop_tables import SETTING
 from serving.plays import PLAYS, advice, case_book, contributions_of, knowledge, play_name, play_record
+from serving.words.speech import text
 
 router = APIRouter(responses=documented(400, 401, 403, 404, 413, 422, 429, 500, 503))
 
@@ -55,7 +56,8 @@ def report(visit: Overseer, name: Id) -> One:
     day = visit.service.board.newest()
     held = visit.service.store.reports(day.as_of)
     if name not in held:
-        raise Refused(404, "no_such_report", f"There is no report of that name. There are {', '.join(held) or 'none'}.")
+        words = text("There is no report of that name. Known: {names}.")
+        raise Refused(404, "no_such_report", words, names=", ".join(held) or "-")
     return one({"as_of": day.as_of, "name": name, "content": held[name]})
 
 
@@ -113,9 +115,8 @@ def change_setting(visit: Setter, name: Id, body: SettingBody, key: Key) -> Resp
     """Change a setting; the ledger keeps who did, when, and what it was."""
     known = changeable(visit.service)
     if name not in known:
-        raise Refused(
-            404, "no_such_setting", f"There is no setting of that name that may be changed here: {', '.join(known)}."
-        )
+        words = text("There is no setting of that name that may be changed here. Known: {names}.")
+        raise Refused(404, "no_such_setting", words, names=", ".join(known))
     value = known[name](body.value)
 
     def work(connection: Any) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from serving.list_views import with_warnings
 from serving.lists import reasons_to_list
 from serving.loop_rows import found
 from serving.migrations.loop_tables import ACCOUNT_STATE
+from serving.words.speech import text
 
 router = APIRouter(responses=documented(400, 401, 403, 404, 413, 422, 429, 500, 503))
 MOVED: dict[str, Any] = {"response_model": One, "responses": documented(409), "tags": ["customers"]}
@@ -274,7 +275,7 @@ def _told(visit: Visit, customer_id: str, read: Callable[[str, date], T]) -> T:
     try:
         return read(customer_id, day.as_of)
     except SettingsError:
-        raise Refused(404, message="The data at hand do not know this customer by then.") from None
+        raise Refused(404, message=text("The data at hand do not know this customer by then.")) from None
     except KizashiError:
-        words = "The customers' events cannot be read here: score a day, or serve the folder where it was scored."
+        words = text("The customers' events cannot be read here: run a day, or serve the folder where it was run.")
         raise Refused(503, "no_events", words) from None

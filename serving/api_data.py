@@ -21,6 +21,7 @@ from serving.list_views import listing
 from serving.lists import LISTS, ROW, Morning, morning, reasons_to_list
 from serving.loop_rows import found
 from serving.migrations.loop_tables import EPISODE, TASK
+from serving.words.speech import text
 from serving.workload import Room, within_capacity
 
 Row = dict[str, Any]
@@ -162,7 +163,8 @@ def listed(visit: Visit, name: str, choice: Choice) -> Listing:
         If a field or column of the choice is unknown.
     """
     if name not in NAMES:
-        raise Refused(404, "no_such_list", f"There is no list {name!r}. There are {', '.join(NAMES)}.")
+        words = text("There is no list of that name. Known: {names}.")
+        raise Refused(404, "no_such_list", words, names=", ".join(NAMES))
     if name in LISTS:
         return Listing(name, four_lists(visit, choice).lists[name])
     given = material(visit)

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api_errors import Refused, answer
+from serving.words.speech import text
 
 log = logging.getLogger("kizashi.api")
 
@@ -50,6 +51,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         began, reference, status = perf_counter(), secrets.token_hex(6), 0
+        asked = Headers(scope=scope)
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -64,14 +66,14 @@ class Guard:
             body = await self._admitted(scope, receive)
             await self._app(scope, _again(body, receive), sending)
         except Refused as refused:
-            await answer(refused)(scope, receive, sending)
+            await answer(refused, asked)(scope, receive, sending)
         except Exception as fault:
             # The place and the kind alone: what an exception says may hold a customer's name.
             log.error("%s %s", reference, _place(fault))
             if status:  # half an answer is out: the connection has to break, or it would pass for a whole one
                 raise ConnectionAbortedError(f"answer {reference} broke off") from None
             details = [{"reference": reference}]
-            await answer(Refused(500, details=details))(scope, receive, sending)
+            await answer(Refused(500, details=details), asked)(scope, receive, sending)
         finally:
             taken = 1000 * (perf_counter() - began)
             # Without the query: it may hold what somebody searched for.
@@ -81,7 +83,7 @@ class Guard:
         """The body of a request that may come in."""
         headers = Headers(scope=scope)
         if _host(headers.get("host", "")) not in self._hosts:
-            raise Refused(400, "unknown_host", "The service is not called by this name.")
+            raise Refused(400, "unknown_host", text("The service is not called by this name."))
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length[:20]) > self._body_bytes:
             raise Refused(413)

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from serving.api_data import NAMES, choice_of, columns_of, four_lists, listed, one, page, profile_of
 from serving.api_errors import documented
+from serving.api_languages import of_language, spoken
 from serving.api_models import One, Page
 from serving.api_visit import Exporter, Id, Limit, Offset, Reader, Search, Sort, Where, Word
 from serving.exports import MEDIA_TYPES, Sheet, written
@@ -15,6 +16,7 @@ from serving.list_register import VIEWS
 from serving.list_rows import arranged, chosen
 from serving.lists import LISTS
 from serving.records import SCORE_COLUMNS
+from serving.words.lists import list_name
 
 router = APIRouter(responses=documented(400, 401, 403, 404, 413, 422, 429, 500, 503))
 
@@ -50,11 +52,18 @@ def reasons(visit: Reader, customer_id: Word = None, limit: Limit = 50, offset: 
 
 
 @router.get("/lists", tags=["lists"])
-def lists(_: Reader) -> Page:
-    """Every list by name: what it answers and its columns."""
+def lists(_: Reader, request: Request, response: Response) -> Page:
+    """Every list by name: what it answers, in the caller's language, and its columns."""
+    locale = spoken(request.headers)
+    response.headers.update(of_language(locale))
     ids = {"red": ["WL-05"], "yellow": ["WL-06"], "blue": ["WL-07"], "grey": ["WL-08"]}
     rows = [
-        {"name": name, "requirements": ids.get(name) or list(VIEWS[name].ids), "columns": list(columns_of(name))}
+        {
+            "name": name,
+            "title": list_name(name, locale),
+            "requirements": ids.get(name) or list(VIEWS[name].ids),
+            "columns": list(columns_of(name)),
+        }
         for name in NAMES
     ]
     return page(rows, len(rows), 0)

@@ -27,6 +27,7 @@ from serving.api_models import (
 from serving.api_once import once
 from serving.api_visit import Actor, Id, Key, Limit, Offset, Reader, Visit, Word, not_ahead
 from serving.task_kinds import body_of, checklist_of, title_of
+from serving.words.speech import text
 
 router = APIRouter(responses=documented(400, 401, 403, 404, 413, 422, 429, 500, 503))
 _WARNING: dict[str, Any] = {"response_model": One, "responses": documented(409), "tags": ["warnings"]}
@@ -240,7 +241,8 @@ def task_asleep(visit: Actor, task_id: Id, body: TaskAsleepBody, key: Key) -> Re
     most = visit.service.limits.most_days_asleep
     last = visit.today + timedelta(days=most)
     if body.until > last:
-        why = f"A task sleeps for at most {most} days, until {last}."
-        raise Refused(422, message=why, details=[{"where": "body.until", "problem": f"it is after {last}"}])
+        why = text("A task sleeps for at most {n} days, until {day}.")
+        details = [{"where": "body.until", "problem": f"it is after {last}"}]
+        raise Refused(422, message=why, details=details, n=str(most), day=str(last))
     told = {**body.model_dump(), "today": visit.today, "most_days": most}
     return once(visit, key, body, lambda here: loop.snooze_task(here, task_id, **told, **_who(visit)))

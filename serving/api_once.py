@@ -46,7 +46,7 @@ def once(
         try:
             before = answered(connection, actor, key, request_hash)
         except KeyReused as reused:
-            raise Refused(409, "key_reused", str(reused)) from None
+            raise Refused(409, "key_reused", error=reused) from None
         if before is None:
             text = json.dumps(plainly(_done(connection, work)), ensure_ascii=False)
             before = Answer(status, text)
@@ -58,6 +58,6 @@ def _done(connection: Any, work: Work) -> Mapping[str, Any]:
     try:
         return work(connection)
     except Stale as stale:
-        raise Refused(409, "stale", str(stale)) from None
+        raise Refused(409, "stale", error=stale) from None
     except (StoreError, KizashiError) as refusal:
-        raise Refused(409, "conflict", str(refusal)) from None
+        raise Refused(409, "conflict", error=refusal) from None

@@ -15,7 +15,7 @@ import pandas as pd
 
 from features.errors import StoreError
 from serving.ledger import Event
-from serving.records import LEVELS, Check
+from serving.records import LEVELS, Check, day_of
 
 Frames = pd.DataFrame | Iterable[pd.DataFrame]
 
@@ -26,6 +26,8 @@ HEALTH_SCORES = (
 HEALTH_NUMBERS = (*HEALTH_SCORES, "health_reference", "health_drop")
 HEALTH_COLUMNS = ("customer_id", *HEALTH_NUMBERS, "known_dimensions")
 SIGNAL_COLUMNS = ("customer_id", "rule", "level", "evidence")
+CHANGE_NUMBERS = ("margin_before", "margin_after")
+CHANGE_COLUMNS = ("customer_id", "since", "level_before", "level_after", *CHANGE_NUMBERS, "change", "text")
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,17 @@ class DayFrames:
         :data:`SIGNAL_COLUMNS`: the rules that fired; ``evidence`` a dict. Since when is found at publishing.
     reports
         What is told of the run as a whole, by name: anything that JSON can hold.
+    changes
+        :data:`CHANGE_COLUMNS`: customers whose level is another than on the day published before, one row each.
+        ``since`` is that day, the margins are log-odds (NaN for unknown), ``change`` a dict - what
+        :class:`serving.story.Change` gives as plain data - and ``text`` the English sentence.
     """
 
     profiles: Frames = field(default_factory=lambda: pd.DataFrame(columns=list(PROFILE_COLUMNS)))
     health: Frames = field(default_factory=lambda: pd.DataFrame(columns=list(HEALTH_COLUMNS)))
     signals: Frames = field(default_factory=lambda: pd.DataFrame(columns=list(SIGNAL_COLUMNS)))
     reports: Mapping[str, Any] = field(default_factory=dict)
+    changes: Frames = field(default_factory=lambda: pd.DataFrame(columns=list(CHANGE_COLUMNS)))
 
 
 @dataclass(frozen=True)
@@ -188,6 +195,31 @@ def signal_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
     return [{**row, "evidence": evidence} for row, evidence in zip(check.rows({}), held, strict=True)]
 
 
+def change_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
+    """Return checked rows of `level_change`.
+
+    Raises
+    ------
+    StoreError
+        As :func:`serving.records.score_rows`.
+    """
+    check = Check("changes", frame, as_of, CHANGE_COLUMNS)
+    for column in ("customer_id", "text"):
+        check.text(column)
+    for column in ("level_before", "level_after"):
+        check.among(column, LEVELS)
+    same = [before == after for before, after in zip(frame["level_before"], frame["level_after"], strict=True)]
+    check.none_where(np.array(same, dtype=bool), "the level is the same as before")
+    days = [_midnight(value) for value in frame["since"]]
+    late = [day is None or day >= as_of for day in days]
+    check.none_where(np.array(late, dtype=bool), f"since is not a day before {as_of}")
+    numbers = {column: check.number(column) for column in CHANGE_NUMBERS}
+    check.unique(["customer_id"])
+    held = _held(check, "change")
+    rows = zip(check.rows(numbers), days, held, strict=True)
+    return [{**row, "since": day, "change": change} for row, day, change in rows]
+
+
 def report_rows(reports: Mapping[str, Any], as_of: date) -> list[dict[str, object]]:
     """Return rows of `report`.
 
@@ -251,6 +283,16 @@ def _day(value: Any) -> Any:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
         return value
+
+
+def _midnight(value: Any) -> date | None:
+    """A day, or a moment that is the start of one, as its day."""
+    if not isinstance(value, date) or pd.isna(value):
+        return None
+    try:
+        return day_of(value)
+    except StoreError:
+        return None
 
 
 def _held(check: Check, column: str) -> list[Any]:

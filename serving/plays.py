@@ -15,7 +15,7 @@ from features.errors import StoreError
 from serving.outcomes import SUCCESSES
 from serving.rows import records
 from serving.words.quantities import Speaker
-from serving.words.speech import language, text
+from serving.words.speech import language, plural, text
 
 TECHNICAL, ORDERS, SERVICE, FINANCE = "technical_talks", "order_frequency", "service_contacts", "finance"
 ROLES = "role_imbalance"
@@ -237,6 +237,8 @@ class WakeUp:
 _ASK_AFTER = text("You ordered {item} on {date}. How is it doing, and what do you need next?")
 _LIVE = text("We present what is new around {item} live, and we would like to have you with us.")
 _COUPON = text("Here is a coupon for {item}, which you used to order {times}.")
+#: How often, which most languages tell apart from how many times as much.
+_TIMES = plural("{n} time", "{n} times")
 _SINCE = text("Your last order was on {date}. What has changed since then?")
 
 
@@ -261,7 +263,8 @@ def wake_up(facts: Mapping[str, Any], locale: str = "en") -> list[WakeUp]:
     if isinstance(on, date):
         told["date"] = speaker.phrase("date", on)
     if facts.get("item_orders"):
-        told["times"] = speaker.phrase("times", float(facts["item_orders"]))
+        orders = int(facts["item_orders"])
+        told["times"] = words.count(_TIMES, orders, speaker.number(orders))
     ways = [
         ("custom_product", _ASK_AFTER, {"item": last or item, "date": told.get("date")}),
         ("live_stream", _LIVE, {"item": item or last}),

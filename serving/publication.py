@@ -18,10 +18,19 @@ import pandas as pd
 import sqlalchemy as sa  # noqa: TID251
 
 from features.errors import StoreError
-from serving.day_records import DayFrames, Frames, Loop, health_rows, profile_rows, report_rows, signal_rows
+from serving.day_records import (
+    DayFrames,
+    Frames,
+    Loop,
+    change_rows,
+    health_rows,
+    profile_rows,
+    report_rows,
+    signal_rows,
+)
 from serving.migrations.connection import LOCK_FLIP, LOCK_WORD, first_line
 from serving.migrations.loop_tables import HEALTH, PROFILE, REPORT, SIGNAL
-from serving.migrations.tables import REASON, SCORE, SCORING_RUN
+from serving.migrations.tables import LEVEL_CHANGE, REASON, SCORE, SCORING_RUN
 from serving.reading import newest_day, published_of, published_run
 from serving.records import Published, ScoringRun, reason_rows, score_rows, zoned
 from serving.stepping import newest_step, step
@@ -32,7 +41,8 @@ BATCH_ROWS = 5_000
 #: The tables of a run, children first, each with the column that its rows are removed by.
 OF_A_RUN = (
     (REPORT, REPORT.c.name), (SIGNAL, SIGNAL.c.customer_id), (HEALTH, HEALTH.c.customer_id),
-    (PROFILE, PROFILE.c.customer_id), (REASON, REASON.c.customer_id), (SCORE, SCORE.c.customer_id),
+    (PROFILE, PROFILE.c.customer_id), (LEVEL_CHANGE, LEVEL_CHANGE.c.customer_id), (REASON, REASON.c.customer_id),
+    (SCORE, SCORE.c.customer_id),
 )  # fmt: skip
 
 Rows = list[dict[str, object]]
@@ -96,7 +106,7 @@ class Publication:
                     self.connection.execute(table.insert(), rows[start : start + BATCH_ROWS])
             except sa.exc.IntegrityError as error:
                 raise StoreError(
-                    f"{table.name} rows of {self.run.as_of}: a customer occurs twice, or a reason has no score "
+                    f"{table.name} rows of {self.run.as_of}: a customer occurs twice, or a row has no score "
                     f"({first_line(error)}). Nothing was published."
                 ) from None
         return len(rows)
@@ -113,6 +123,7 @@ class Publication:
             PROFILE.name: self._stage(PROFILE, day.profiles, profile_rows),
             HEALTH.name: self._stage(HEALTH, day.health, health_rows),
             SIGNAL.name: self._stage(SIGNAL, day.signals, begun),
+            LEVEL_CHANGE.name: self._stage(LEVEL_CHANGE, day.changes, change_rows),
             REPORT.name: self._write(REPORT, report_rows(day.reports, self.run.as_of)),
         }
         for table in (PROFILE, HEALTH, SIGNAL):

@@ -32,7 +32,7 @@ from serving.migrations.loop_tables import (
     SIGNAL,
     TASK,
 )
-from serving.migrations.tables import REASONS, SCORES, SCORING_RUN, UtcDateTime
+from serving.migrations.tables import LEVEL_CHANGES, REASONS, SCORES, SCORING_RUN, UtcDateTime
 from serving.records import Published, ScoringRun, day_of
 
 #: Kind of a column -> dtype in a frame.
@@ -139,8 +139,20 @@ class Reading:
         return self._of_view(SCORES, as_of, customer_id, ["customer_id"])
 
     def reasons(self, as_of: date, customer_id: str | None = None) -> pd.DataFrame:
-        """Return the published reasons of a day, by customer and position; columns as the view `reasons`."""
+        """Return the published reasons of a day, by customer and position; columns as the view `reasons`.
+
+        Who was neither warned about nor changed may have none. Days published by a version that knew no concepts have
+        NaN in `concept` and `said`; their `role` is what the sign of the contribution says.
+        """
         return self._of_view(REASONS, as_of, customer_id, ["customer_id", "position"])
+
+    def changes(self, as_of: date, customer_id: str | None = None) -> pd.DataFrame:
+        """Return whose level was another on the day published before, and why, by customer.
+
+        The columns are those of the view `level_changes`; `since` is the earlier day as it was known when this one was
+        published, `change` the plain data of a :class:`serving.story.Change`, as JSON holds them.
+        """
+        return self._of_view(LEVEL_CHANGES, as_of, customer_id, ["customer_id"])
 
     def _of_view(self, view: sa.TableClause, as_of: date, customer_id: str | None, order: list[str]) -> pd.DataFrame:
         chosen = sa.select(view).where(view.c.as_of == day_of(as_of))

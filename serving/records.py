@@ -5,6 +5,7 @@ Everything that reads or writes results speaks in these names; they are the colu
 late and too quietly: SQLite stores NaN as NULL without a word.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
@@ -31,6 +32,10 @@ COMPLETENESS = ("A", "B", "C", "D")
 #: What may be said of a probability: the percentage itself, or the level alone.
 PERCENT, LEVEL_ALONE = "percent", "level"
 SHOWN = (PERCENT, LEVEL_ALONE)
+
+#: What a reason is: one that raises the risk, what speaks against the warning, one of several small changes where there
+#: is no clear reason, or the sum of all the rest; those of :mod:`models.reasons`.
+ROLES = ("reason", "against", "small", "rest")
 
 #: The ends of the 90 % interval of `churn_probability`.
 INTERVAL = ("churn_low", "churn_high")
@@ -133,9 +138,11 @@ class Score:
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason of one score; those that raise the risk come first, the strongest at position 1, then what lowers it.
+    """One row of what is told of one score; who was neither warned about nor has changed has none.
 
-    `feature` and the numbers are enough to say it in any language; `text` is the English sentence.
+    From position 1 on: the reasons in the order in which they are told (or small changes where there is no clear
+    reason), then what speaks against the warning, last the rest. All rows of a score together make
+    margin - base_margin. `said` is the sentence in codes and numbers, for any language; `text` is the English one.
     """
 
     customer_id: str
@@ -148,12 +155,15 @@ class Reason:
     contribution: float  # log-odds
     contribution_points: float  # probability points
     text: str
+    role: str  # one of ROLES
+    concept: str  # what correlated features have in common and what is told once
+    said: str | None  # a list as JSON; None where there is no sentence in codes
 
 
 SCORE_COLUMNS = tuple(column.name for column in fields(Score))
 REASON_COLUMNS = tuple(column.name for column in fields(Reason))
 _SCORE_TEXTS = ("customer_id", "level", "cohort", "history", "shown")
-_REASON_TEXTS = ("customer_id", "feature", "dimension", "text")
+_REASON_TEXTS = ("customer_id", "feature", "dimension", "text", "concept")
 PROBABILITIES = ("churn_probability", *HORIZON_PROBABILITIES)
 #: What may be unknown with a history, too: numbers, and texts.
 _SCORE_UNKNOWN = (*INTERVAL, "early_place", "completeness", "queue", "stage", "level_parts")
@@ -267,7 +277,8 @@ def _check_level(check: "Check") -> None:
 def reason_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
     """Return the rows of `reasons`, one mapping per reason, unknown values as None.
 
-    `frame` has exactly `REASON_COLUMNS`, in any order, and may have `as_of`.
+    `frame` has exactly `REASON_COLUMNS`, in any order, and may have `as_of`; `said` is a text column, unknown as None
+    or NaN.
 
     Raises
     ------
@@ -277,6 +288,9 @@ def reason_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
     check = Check("reasons", frame, as_of, REASON_COLUMNS)
     for column in _REASON_TEXTS:
         check.text(column)
+    check.among("role", ROLES)
+    strange = [not _is_list(said) for said in frame["said"].astype(object).where(frame["said"].notna(), "[]")]
+    check.none_where(np.array(strange, dtype=bool), "said is not a list as JSON")
     numbers = {column: check.number(column) for column in REASON_NUMBERS}
     for column in ("contribution", "contribution_points"):
         check.none_where(np.isnan(numbers[column]), f"{column} is missing (NaN)")
@@ -284,6 +298,18 @@ def reason_rows(frame: pd.DataFrame, as_of: date) -> list[dict[str, object]]:
     check.none_where(~((positions >= 1) & (positions == np.floor(positions))), "position is not 1, 2, 3, ...")
     check.unique(["customer_id", "position"])
     return [{**row, "position": int(str(row["position"]))} for row in check.rows(numbers)]
+
+
+def _is_list(said: object) -> bool:
+    """Whether it is JSON of a list, as every reader of JSON knows it: Python alone has words for NaN and infinity."""
+    try:
+        return isinstance(said, str) and isinstance(json.loads(said, parse_constant=_unknown_word), list)
+    except ValueError:
+        return False
+
+
+def _unknown_word(word: str) -> None:
+    raise ValueError(word)
 
 
 class Check:

@@ -14,28 +14,21 @@ from typing import Literal
 
 from features.errors import ArtefactError, SettingsError
 from features.registry import REGISTRY, Feature, registered
-from serving.words import amounts, breadth, names, rhythm, terms
+from serving.words import names
 from serving.words.quantities import Speaker
-from serving.words.speech import Figure, Sentence, figure, holds, language, say
+from serving.words.sentences import telling
+from serving.words.speech import PHRASE, Figure, Find, Part, Said, Sentence, figure, holds, language, render, say
 
 #: The order-rhythm model's own estimate: its value is the probability of no order within the customer's window.
 RHYTHM_MODEL = "btyd"
 
-SENTENCES: Mapping[str, tuple[Sentence, ...]] = {
-    **rhythm.SENTENCES,
-    **amounts.SENTENCES,
-    **terms.SENTENCES,
-    **breadth.SENTENCES,
-}
 #: What is said of a feature of the user's own, from the first line of its docstring.
 _OWN = (
     say("{meaning}: {actual}; usually {usual}.", actual="value", usual="usual"),
     say("{meaning}: {actual}.", actual="value"),
 )
 _UNKNOWN = say("{concept}: no figure is known.")
-
-_WINDOW = re.compile(r"_(\d+)d(?=_|$)")
-_VIEW = re.compile(r"(?<=\dd)_(z|vs_peers)$")
+_PEER = say("Similar customers: {peer}.", peer="peer")
 _COMPARED = re.compile(r"_(vs_usual|z|vs_peers)$")
 
 
@@ -62,6 +55,10 @@ class ReasonFacts:
         The usual gap between orders.
     facts
         The customer's whole row of features, so that a sentence may cite other columns.
+    peer
+        The feature's value of similar customers; None or NaN is unknown.
+    peers
+        Column -> its value of similar customers, for a sentence about another column than the feature's own.
     """
 
     feature: str
@@ -74,10 +71,12 @@ class ReasonFacts:
     cycle_days: float | None = None
     as_of: date | None = None
     facts: Mapping[str, float] = field(default_factory=dict)
+    peer: float | None = None
+    peers: Mapping[str, float] = field(default_factory=dict)
 
 
 def reason_text(reason: ReasonFacts, locale: str = "en") -> str:
-    """The reason's fact as a sentence in the reader's language; what is unknown is left out.
+    """The reason's fact in the reader's language; what is unknown is left out.
 
     Raises
     ------
@@ -86,28 +85,40 @@ def reason_text(reason: ReasonFacts, locale: str = "en") -> str:
     SettingsError
         If there is no such locale.
     """
+    return fact_text(fact_of(reason), locale, reason.currency)
+
+
+def fact_text(said: Said, locale: str = "en", currency: str = "") -> str:
+    """A fact in the reader's language; amounts are in `currency`, "" leaves it unnamed.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such locale.
+    """
+    return render(said, Speaker(language(locale), currency))
+
+
+def fact_of(reason: ReasonFacts) -> Said:
+    """The reason's fact as codes and numbers, which can be stored and told later without the customer's row.
+
+    After a sentence about a quantity comes the value of similar customers, where it is known.
+
+    Raises
+    ------
+    ArtefactError
+        If the feature is not registered.
+    """
     known = _feature(reason.feature)
-    speaker = Speaker(language(locale), reason.currency)
-    figures = _figures(reason, known)
-    ways, days = sentences_of(reason.feature)
-    for way in ways:
-        said = _said(way, figures, days, speaker)
-        if said is not None:
-            return said
-    if known and not ways:
-        return _own_feature(known, figures, speaker)
-    concept = known.concept if known else "order_rhythm"
-    return speaker.language.words(_UNKNOWN.message, concept=concept_name(concept, locale))
-
-
-def sentences_of(feature: str) -> tuple[tuple[Sentence, ...], str]:
-    """The ways to state a feature, fullest first (none if it has none), and the number for ``{days}`` in them."""
-    # The fact behind a deviation, or a comparison with peers, is what is and what is usual for the customer.
-    told = _VIEW.sub("_vs_usual", feature)
-    feature = told if told in REGISTRY else feature
-    days = set(_WINDOW.findall(feature))
-    family = _WINDOW.sub("_{days}d", feature)
-    return SENTENCES.get(feature, SENTENCES.get(family, ())), days.pop() if len(days) == 1 else ""
+    told = telling(reason.feature)
+    find = _finder(reason, known, told.told)
+    for way in told.ways:
+        part = _part(way, find, told.days)
+        if part is not None:
+            return Said((part, *_of_peers(way, reason, told.told, told.days)))
+    if known and not told.ways:
+        return Said((_own_feature(known, find),))
+    return Said((_unknown(known.concept if known else "order_rhythm"),))
 
 
 def direction(reason: ReasonFacts) -> Literal["raises", "lowers"]:
@@ -127,8 +138,7 @@ def direction_name(code: str, locale: str = "en") -> str:
 
 def concept_name(concept: str, locale: str = "en") -> str:
     """The name of a group of features; a concept of the user's own is told by its code."""
-    own = concept.replace("_", " ").capitalize()
-    return language(locale).words(names.CONCEPTS[concept]) if concept in names.CONCEPTS else own
+    return language(locale).words(names.CONCEPTS[concept]) if concept in names.CONCEPTS else _own_concept(concept)
 
 
 def dimension_name(dimension: str, locale: str = "en") -> str:
@@ -175,6 +185,32 @@ def outlook(
     return words.words(names.CHANCE, chance=told, days=days)
 
 
+def stage_name(stage: str, locale: str = "en") -> str:
+    """The name of a stage on the way out, :data:`serving.records.STAGES`."""
+    return _name("stage", names.STAGES, stage, locale)
+
+
+def role_name(role: str, locale: str = "en") -> str:
+    """The heading of the reasons of one role: "What speaks against it"."""
+    return _name("role of a reason", names.ROLES, role, locale)
+
+
+def no_clear_reason(locale: str = "en") -> str:
+    """What stands before small changes, where no reason is clear."""
+    return language(locale).words(names.NO_CLEAR_REASON)
+
+
+def level_part(part: str, rule: str = "", locale: str = "en") -> str:
+    """One contribution to a level in words, from its text (``model:yellow``, ``rule:role_imbalance:orange``).
+
+    `rule` is the rule's name in the reader's language, "" where it is not known.
+    """
+    source = part.split(":")[0]
+    if source == "rule":
+        return language(locale).words(names.RULE_PART, rule=rule) if rule else language(locale).words(names.A_RULE)
+    return _name("source of a level", names.LEVEL_PARTS, source, locale)
+
+
 def unit_name(unit: str, locale: str = "en") -> str:
     """A unit as the heading of a column; a unit of the user's own is told as it is."""
     return language(locale).words(names.UNITS[unit]) if unit in names.UNITS else unit
@@ -218,27 +254,34 @@ def _feature(name: str) -> Feature | None:
     return REGISTRY[name]
 
 
-def _figures(reason: ReasonFacts, known: Feature | None) -> dict[str, Figure]:
-    """All known figures by name: the customer's row, and over it what the reason itself says."""
+def _finder(reason: ReasonFacts, known: Feature | None, told: str) -> Find:
+    """Finds a figure by name: in what the reason itself says, else in the customer's row.
+
+    ``value`` is that of the feature `told`, ``own`` that of the reason's feature.
+    """
+    facts = reason.facts
     named: dict[str, float | None] = {
-        **reason.facts,
-        "gap_median_days_ever": _or(reason.cycle_days, reason.facts.get("gap_median_days_ever")),
+        "gap_median_days_ever": _or(reason.cycle_days, facts.get("gap_median_days_ever")),
         "window_days": reason.window_days,
         "value": reason.value,
         "usual": reason.usual,
     }
     if known:
-        named[known.name] = _or(reason.value, named.get(known.name))
-        named["value"] = named[known.name]
+        own = _or(reason.value, named.get(known.name, facts.get(known.name)))
+        named |= {known.name: own, "own": own, "value": own if told == known.name else facts.get(told)}
         if known.usual:
-            named[known.usual] = _or(reason.usual, named.get(known.usual))
-            named["usual"] = named[known.usual]
-    # + 0.0: a negative zero is a zero
-    numbers = {
-        name: float(number) + 0.0 for name, number in named.items() if number is not None and math.isfinite(number)
-    }
-    dates = {"last_order_on": reason.last_order_on, "as_of": reason.as_of}
-    return {**numbers, **{name: day for name, day in dates.items() if day is not None}}
+            usual = _or(reason.usual, named.get(known.usual, facts.get(known.usual)))
+            named |= {known.usual: usual, "usual": usual}
+    days = {"last_order_on": reason.last_order_on, "as_of": reason.as_of}
+
+    def find(name: str) -> Figure | None:
+        if name in days:
+            return days[name]
+        found = named[name] if name in named else facts.get(name)
+        # + 0.0: a negative zero is a zero
+        return float(found) + 0.0 if found is not None and math.isfinite(found) else None
+
+    return find
 
 
 def _or(first: float | None, second: float | None) -> float | None:
@@ -246,32 +289,54 @@ def _or(first: float | None, second: float | None) -> float | None:
     return second if first is None or not math.isfinite(first) else first
 
 
-def _said(way: Sentence, figures: Mapping[str, Figure], days: str, speaker: Speaker) -> str | None:
-    """The sentence in words; None if it does not apply or one of its figures is unknown."""
-    if not all(holds(condition.replace("{days}", days), figures) for condition in way.when):
+def _part(way: Sentence, find: Find, days: str) -> Part | None:
+    """The sentence with its figures; None if it does not apply or one of them is unknown."""
+    if not all(holds(condition.replace("{days}", days), find) for condition in way.when):
         return None
-    phrases = {}
+    slots: dict[str, tuple[str, float | str]] = {slot: (PHRASE, phrase) for slot, phrase in way.phrases.items()}
     for slot, source in way.slots.items():
         name, kind = source.replace("{days}", days).split()
-        number = figure(name, figures)
-        if number is None:
+        found = figure(name, find)
+        if found is None:
             return None
-        phrases[slot] = speaker.phrase(kind, number)
-    return speaker.language.words(way.message, **phrases)
+        slots[slot] = (kind, found.isoformat() if isinstance(found, date) else found)
+    return Part(way.message, slots)
 
 
-def _own_feature(known: Feature, figures: Mapping[str, Figure], speaker: Speaker) -> str:
+def _of_peers(way: Sentence, reason: ReasonFacts, told: str, days: str) -> tuple[Part, ...]:
+    """What the sentence is about, of similar customers; empty where it is unknown or means nothing."""
+    if not way.peer:
+        return ()
+    name, kind = way.peer.replace("{days}", days).split()
+    column = told if name == "value" else name
+    found = _or(reason.peer if column == reason.feature else None, reason.peers.get(column))
+    if found is None or not math.isfinite(found):
+        return ()
+    return (Part(_PEER.message, {"peer": (kind, float(found) + 0.0)}),)
+
+
+def _own_feature(known: Feature, find: Find) -> Part:
     """What can be said of a feature that has no sentence of its own: of a comparison, what it compares."""
     base = REGISTRY.get(_COMPARED.sub("", known.name))
-    if base and base is not known and base.name in figures:
-        usual = figures.get(base.usual) if base.usual else None
+    figures = {"actual": find("value"), "usual": find("usual")}
+    if base and base is not known and find(base.name) is not None:
         known = base
-        figures = {"value": figures[base.name], **({} if usual is None else {"usual": usual})}
+        figures = {"actual": find(base.name), "usual": find(base.usual) if base.usual else None}
     kind = names.KIND_OF_UNIT.get(known.unit, "number")
     meaning = known.meaning.split(". ")[0].rstrip(".")
     for way in _OWN:
-        found = {slot: figure(name, figures) for slot, name in way.slots.items()}
-        phrases = {slot: speaker.phrase(kind, number) for slot, number in found.items() if number is not None}
-        if len(phrases) == len(found):
-            return speaker.language.words(way.message, meaning=meaning, **phrases)
-    return speaker.language.words(_UNKNOWN.message, concept=concept_name(known.concept, str(speaker.language.locale)))
+        found = {slot: figures[slot] for slot in way.slots}
+        numbers = {slot: (kind, number) for slot, number in found.items() if isinstance(number, int | float)}
+        if len(numbers) == len(found):
+            return Part(way.message, {"meaning": (PHRASE, meaning), **numbers})
+    return _unknown(known.concept)
+
+
+def _unknown(concept: str) -> Part:
+    """That nothing is known."""
+    return Part(_UNKNOWN.message, {"concept": (PHRASE, names.CONCEPTS.get(concept, _own_concept(concept)))})
+
+
+def _own_concept(concept: str) -> str:
+    """A concept of the user's own, as words."""
+    return concept.replace("_", " ").capitalize()

@@ -22,7 +22,7 @@ import sqlalchemy as sa  # noqa: TID251
 
 import serving.publication
 from features.errors import StoreError
-from serving.day_records import SIGNAL_COLUMNS, DayFrames, Decision, Loop, LoopState, Notice
+from serving.day_records import CHANGE_COLUMNS, SIGNAL_COLUMNS, DayFrames, Decision, Loop, LoopState, Notice
 from serving.ledger import SYSTEM, Event
 from serving.migrations.tables import REASON, SCORE, SCORING_RUN
 from serving.records import REASON_COLUMNS, SCORE_COLUMNS, ScoringRun
@@ -33,6 +33,7 @@ CUSTOMERS = 9
 WORDS = ("red", "eligible", "enough", "A", "percent")  # level, cohort, history, completeness, shown
 REPEATED_EVERY = 10
 MORE = ("early", "cooling", "model:red", 0.5)
+REASON_MORE = ("reason", "order_rhythm", None)  # role, concept, said
 serving.publication.BATCH_ROWS = 4  # three transactions of scores, two of reasons
 
 
@@ -46,7 +47,7 @@ def scores_of(probability: float) -> pd.DataFrame:
 
 def reasons_of(points: float) -> pd.DataFrame:
     rows = [
-        (f"c{i}", 1, "orders_90d", "transaction", 1.0, None, None, 0.9, points, "1 order in 90 days.")
+        (f"c{i}", 1, "orders_90d", "transaction", 1.0, None, None, 0.9, points, "1 order in 90 days.", *REASON_MORE)
         for i in range(CUSTOMERS - 2)
     ]
     return pd.DataFrame(rows, columns=list(REASON_COLUMNS))
@@ -86,7 +87,12 @@ def publish_with_warnings(store: Store, as_of: date, attempt: int, data: str = "
     def about(row: Any) -> tuple[str, str]:
         return row.customer_id, row.episode_id
 
-    frames = DayFrames(signals=pd.DataFrame([("c0", "late", "red", {})], columns=list(SIGNAL_COLUMNS)))
+    since = as_of - timedelta(days=1)
+    changed = [(customer, since, "none", "red", -1.0, number, {"steps": []}, "It went red.")]
+    frames = DayFrames(
+        signals=pd.DataFrame([("c0", "late", "red", {})], columns=list(SIGNAL_COLUMNS)),
+        changes=pd.DataFrame(changed, columns=list(CHANGE_COLUMNS)),
+    )
     with store:
         store.publish(
             run_of(f"{as_of}-{attempt}", as_of, data), scores_of(number), reasons_of(number),
@@ -118,13 +124,14 @@ def seen(store: Store, as_of: date) -> str:
         scores, reasons = store.scores(as_of), store.reasons(as_of)
         published, warned = store.published(as_of), store.episodes(is_open=True).rows["episode_id"].tolist()
         told = [payload["new"] for payload in store.notices(as_of=as_of)["payload"]]
+        changed = store.changes(as_of)["customer_id"].tolist()
         whole_ledger = store.verified().whole
     if scores.empty and reasons.empty:
         return "nothing"
     for name, number, customer in (("old", 0.75, "c1"), ("new", 0.25, "c0")):
         whole = len(scores) == CUSTOMERS and len(reasons) == CUSTOMERS - 2 and whole_ledger
         if published is not None and published.stepped:
-            whole &= (warned, told) == ([f"{customer}-{as_of}"], [customer])
+            whole &= (warned, told, changed) == ([f"{customer}-{as_of}"], [customer], [customer])
         if whole and set(scores["churn_probability"]) | set(reasons["contribution_points"]) == {number}:
             return name
     return "torn"

@@ -57,6 +57,8 @@ FACTS: dict[str, dict[str, Any]] = {
     "K/CORD": {"name": "Cord", "rank": "C", "region": "South", "industry": "food", "last_order_on": date(2024, 6, 29)},
 }  # fmt: skip
 OWNERS = {"K-AOKI": "Ann", "K-BOLT": "Bob", "K/CORD": None}
+#: Role, concept and sentence in codes of a reason.
+TOLD = ("reason", "order_rhythm", '[{"message": "Silent {actual}.", "slots": {"actual": ["days", 75.0]}}]')
 
 
 def scores() -> pd.DataFrame:
@@ -101,7 +103,7 @@ def warned(customer: str, owner: str) -> list[Event]:
 
 def fill(store: Store) -> None:
     """Publish the day, and open the warnings of both owners."""
-    reason = ("K-AOKI", 1, "days_since_last_order", "transaction", 75.0, 30.0, None, 0.9, 0.1, "Silent 75 days.")
+    reason = ("K-AOKI", 1, "days_since_last_order", "transaction", 75.0, 30.0, None, 0.9, 0.1, "Silent 75 days.", *TOLD)
     store.publish(
         ScoringRun("run-1", DAY, "m1", "f1", NINE),
         scores(),

@@ -50,6 +50,7 @@ A           f0         2024-03-01 1500   2024-04-01 2024-04-03
 CONTACTS = "customer_id contact_id name role\nA c1 Tanaka purchasing\nA c2 Mori -"
 TABLES = {"customers": CUSTOMERS, "account_changes": CHANGES, "finances": FINANCES, "contacts": CONTACTS}
 HERE = ("--data", "data", "--as-of", "2024-07-01")
+ROLE = ("reason", "order_rhythm", None)  # of a reason, with its concept and no sentence in codes
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def published(as_of: date, level: str, probability: float) -> None:
     made = None if level == "none" else f"model:{level}"
     words = (level, "eligible", "enough", "B", "percent")
     score = ("A", *said, *words, 900.0, 720.0, 1.4, -1.0, "early", None, made, 0.5)
-    reason = ("A", 1, "days_since_last_order", "transaction", 2.0, 30.0, None, 0.9, 0.1, "Silent 2 days.")
+    reason = ("A", 1, "days_since_last_order", "transaction", 2.0, 30.0, None, 0.9, 0.1, "Silent 2 days.", *ROLE)
     moment = datetime(2024, 7, 1, tzinfo=UTC)
     with Store.open("sqlite:///var/kizashi.db") as store:
         store.publish(

@@ -21,7 +21,7 @@ from models.levels import DEFAULT_PROMISES
 from pipelines import cli, health_learning
 from pipelines.intake import Request, take_in
 from pipelines.kept_record import kept
-from pipelines.working_day import scheme_in_use
+from pipelines.levelling import scheme_in_use
 
 Run = Callable[..., Finished]
 

@@ -29,6 +29,15 @@ def test_every_feature_and_option_stands_on_the_page() -> None:
         assert option.meaning.endswith(".")
 
 
+def test_the_side_that_worries_stands_in_the_list_and_on_the_page() -> None:
+    sides = catalogue().set_index("feature")["worse"]
+    assert sides[["complaints_90d", "revenue_90d", "revenue_90d_usual"]].tolist() == ["more", "less", ""]
+    rows = {row.split("`")[1]: row for row in page().splitlines() if row.startswith("| `")}
+    assert "| service | more |" in rows["complaints_90d"]
+    assert "| transaction | less |" in rows["revenue_90d"]
+    assert "| transaction |  |" in rows["time_of_year_cos"]
+
+
 def test_there_are_at_least_two_hundred_features_of_twelve_tables() -> None:
     listed = catalogue()
     assert len(listed) >= 200

@@ -60,7 +60,7 @@ SIXTH = '''
 from features.registry import feature
 
 
-@feature("receivables", unit="money", concept="receivables", dimension="finance", needs=("paid_at",), empty=0)
+@feature("receivables", unit="money", concept="payment", dimension="finance", needs=("paid_at",), empty=0)
 def owed_amount() -> str:
     """Amount of all invoices that are not paid."""
     return "coalesce(sum(amount) FILTER (step = 0 AND is_open), 0)"

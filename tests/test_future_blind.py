@@ -127,7 +127,7 @@ def test_features_that_read_too_far_are_caught(monkeypatch, mistake, change):
 def test_a_feature_that_reads_the_customer_s_next_cutoff_is_caught(monkeypatch):
     monkeypatch.setattr(registry, "REGISTRY", dict(registry.REGISTRY))
 
-    @registry.feature("frame", unit="money", concept="revenue", reads=("revenue_90d",))
+    @registry.feature("frame", unit="money", concept="spending", reads=("revenue_90d",))
     def revenue_to_come(frame: pd.DataFrame) -> pd.Series:
         """Net revenue that the next row of the customer will show."""
         return frame.groupby("customer_id")["revenue_90d"].shift(-1)

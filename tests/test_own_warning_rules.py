@@ -51,7 +51,7 @@ def test_rb_10_a_rule_from_the_settings_on_half_the_follow_ups_in_60_days_fires(
 def test_rb_10_a_rule_on_a_feature_of_the_company_s_own_fires(tmp_path):
     said = (
         "from features.registry import feature\n\n\n"
-        '@feature("interactions", unit="change", concept="contact_frequency", dimension="interaction")\n'
+        '@feature("interactions", unit="change", concept="contact", dimension="interaction")\n'
         "def follow_ups_change_60d() -> str:\n"
         '    """Change of the follow-ups of 60 days against the 60 before."""\n'
         '    return "count(*) FILTER (days_ago <= 60) '

@@ -26,7 +26,7 @@ from made_days import (
 
 from features.errors import StoreError
 from models import episodes
-from serving.day_records import HEALTH_COLUMNS, DayFrames, Decision, LoopState, Notice
+from serving.day_records import CHANGE_COLUMNS, HEALTH_COLUMNS, DayFrames, Decision, LoopState, Notice
 from serving.ledger import SYSTEM, Event
 from serving.store import Store
 
@@ -70,6 +70,60 @@ def test_what_a_day_says_besides_is_read_back_with_its_days(store: Store) -> Non
     assert store.reports(TUESDAY) == {}
     assert store.signals(TUESDAY).empty
     assert store.signals(TUESDAY).dtypes.equals(store.signals(MONDAY).dtypes)
+
+
+def changes_of(since: object = MONDAY, **other: Any) -> DayFrames:
+    """Ann went from none to yellow; with other columns where given."""
+    row = ("ann", since, "none", "yellow", -1.5, 1 / 3, {"steps": [{"on": TUESDAY, "shares": ()}]}, "Up to Yellow.")
+    return DayFrames(changes=pd.DataFrame([row], columns=list(CHANGE_COLUMNS)).assign(**other))
+
+
+@pytest.mark.parametrize("since", [MONDAY, pd.Timestamp(MONDAY)])
+def test_a_changed_level_is_read_back_with_why_it_changed(store: Store, since: date) -> None:
+    publish(store, TUESDAY, BOTH, frames=changes_of(since))
+    (row,) = store.changes(TUESDAY).to_dict("records")
+    assert row == {
+        "customer_id": "ann", "as_of": pd.Timestamp(TUESDAY), "since": pd.Timestamp(MONDAY), "level_before": "none",
+        "level_after": "yellow", "margin_before": -1.5, "margin_after": 1 / 3,
+        "change": {"steps": [{"on": "2026-03-03", "shares": []}]}, "text": "Up to Yellow.", "run_id": "2026-03-03-f1",
+    }  # fmt: skip
+    assert len(store.changes(TUESDAY, "ann")) == 1
+    assert store.changes(TUESDAY, "bob").empty
+    assert store.changes(MONDAY).dtypes.equals(store.changes(TUESDAY).dtypes)
+
+
+def test_margins_of_a_change_may_be_unknown(store: Store) -> None:
+    publish(store, TUESDAY, BOTH, frames=changes_of(margin_before=None, margin_after=np.nan))
+    assert store.changes(TUESDAY)[["margin_before", "margin_after"]].isna().all(axis=None)
+
+
+def test_a_change_is_read_while_its_run_is_and_kept_afterwards(store: Store, plain: sa.Engine) -> None:
+    publish(store, TUESDAY, BOTH, frames=changes_of())
+    publish(store, WEDNESDAY, BOTH, frames=changes_of(TUESDAY, level_before="red"))
+    publish(store, TUESDAY, BOTH, frames=changes_of(text="Up again."), data="f2")
+    assert [store.changes(day)["text"].tolist() for day in (TUESDAY, WEDNESDAY)] == [["Up again."], ["Up to Yellow."]]
+    publish(store, TUESDAY, BOTH, data="f3")
+    assert store.changes(TUESDAY).empty
+    with plain.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM level_change").scalar_one() == 3
+
+
+@pytest.mark.parametrize(
+    ("statement", "constraint"),
+    [
+        ("level_before = 'purple'", "ck_level_change_level_before"),
+        ("level_after = 'purple'", "ck_level_change_level_after"),
+        ("level_after = level_before", "ck_level_change_levels_differ"),
+        ("margin_before = 1e301", "ck_level_change_margin_before_finite"),
+        ("margin_after = -1e301", "ck_level_change_margin_after_finite"),
+    ],
+)
+def test_the_database_itself_refuses_a_change_that_is_none(
+    store: Store, plain: sa.Engine, statement: str, constraint: str
+) -> None:
+    publish(store, TUESDAY, BOTH, frames=changes_of())
+    with pytest.raises(sa.exc.IntegrityError, match=constraint), plain.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE level_change SET {statement}")
 
 
 def test_profiles_are_kept_for_the_newest_day_and_the_rest_for_ever(store: Store, plain: sa.Engine) -> None:
@@ -174,6 +228,20 @@ def test_a_rule_fires_since_the_day_from_which_it_has_fired_on_every_published_d
             ),
             "level is not one of .* customer_id and rule occurs more than once",
         ),
+        (changes_of(MONDAY - timedelta(days=1), customer_id="zoe"), "level_change rows .* a row has no score"),
+        (changes_of(MONDAY), r"since is not a day before 2026-03-02 in 1 rows \(customers \['ann'\]\)"),
+        (changes_of(None), "since is not a day before"),
+        (changes_of(pd.NaT), "since is not a day before"),
+        (changes_of(pd.Timestamp(MONDAY) - timedelta(hours=1)), "since is not a day before"),
+        (changes_of("2026-03-01"), "since is not a day before"),
+        (changes_of(level_before="loud"), "level_before is not one of"),
+        (changes_of(level_after=None), "level_after is not one of"),
+        (changes_of(level_after="none"), "the level is the same as before"),
+        (changes_of(margin_before=np.inf), "margin_before is infinite"),
+        (changes_of(margin_after=-np.inf), "margin_after is infinite"),
+        (changes_of(change="it fell"), "change cannot be kept: it is not a dict"),
+        (changes_of(text=""), "text is not a text"),
+        (DayFrames(changes=pd.concat([changes_of().changes] * 2)), "customer_id occurs more than once"),
         (DayFrames(reports={"": 1}), "expected names, found ''"),
         (DayFrames(reports={"workload": {"x": object()}}), "report workload .* type object cannot be kept"),
     ],

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from features.errors import StoreError
+from models import reasons as why
 from serving.records import (
     REASON_COLUMNS,
+    ROLES,
     SCORE_COLUMNS,
     IngestReport,
     ScoringRun,
@@ -32,8 +34,14 @@ SCORES = pd.DataFrame(
 )
 REASONS = pd.DataFrame(
     [
-        ("ann", 1, "days_since_last_order", "transaction", 42.0, 20.0, 21.0, 1.5, 0.3, "Silent for 42 days."),
-        ("ann", 2, "orders_90d", "transaction", 1.0, None, None, 0.9, 0.1, "1 order in 90 days."),
+        (
+            *("ann", 1, "days_since_last_order", "transaction", 42.0, 20.0, 21.0, 1.5, 0.3, "Silent for 42 days."),
+            *("reason", "order_rhythm", '[{"message": "Silent for {n}.", "slots": {"n": ["days", 42]}}]'),
+        ),
+        (
+            *("ann", 2, "orders_90d", "transaction", 1.0, None, None, -0.1, -0.1, "1 order in 90 days."),
+            *("rest", "other", None),
+        ),
     ],
     columns=list(REASON_COLUMNS),
 )
@@ -60,6 +68,10 @@ def test_rows_keep_every_number_and_give_none_for_unknown() -> None:
         (None, None, None),
     ]
     assert [row["position"] for row in reason_rows(REASONS, DAY)] == [1, 2]
+    assert [(row["role"], row["concept"], row["said"]) for row in reason_rows(REASONS, DAY)] == [
+        ("reason", "order_rhythm", '[{"message": "Silent for {n}.", "slots": {"n": ["days", 42]}}]'),
+        ("rest", "other", None),
+    ]
 
 
 def test_the_order_of_columns_does_not_matter() -> None:
@@ -141,11 +153,30 @@ def test_a_grade_that_is_unknown_leaves_as_none_however_the_frame_says_it(unknow
         ("position", None, "position is not 1, 2, 3"),
         ("position", 2, "customer_id and position occurs more than once"),
         ("text", "", "text is not a text"),
+        ("concept", None, "concept is not a text"),
+        ("role", "cause", r"role is not one of \['reason', 'against', 'small', 'rest'\]"),
+        ("role", None, "role is not one of"),
+        ("said", "Silent for 42 days.", "said is not a list as JSON"),
+        ("said", '{"days": 42}', "said is not a list as JSON"),
+        ("said", "[NaN]", "said is not a list as JSON"),
+        ("said", [42], "said is not a list as JSON"),
+        ("said", "", "said is not a list as JSON"),
     ],
 )
 def test_a_reason_that_breaks_a_promise_is_refused(column: str, value: object, said: str) -> None:
     with pytest.raises(StoreError, match=said):
         reason_rows(changed(REASONS, 0, column, value), DAY)
+
+
+@pytest.mark.parametrize("unknown", [None, np.nan, pd.NA])
+@pytest.mark.parametrize("dtype", ["str", "object"])
+def test_a_sentence_without_codes_leaves_as_none_however_the_frame_says_it(unknown: object, dtype: str) -> None:
+    frame = REASONS.assign(said=pd.Series(["[]", unknown], dtype=dtype))
+    assert [row["said"] for row in reason_rows(frame, DAY)] == ["[]", None]
+
+
+def test_what_a_reason_may_be_is_what_the_model_says_of_one() -> None:
+    assert ROLES == why.ROLES
 
 
 def test_all_problems_of_a_frame_are_told_at_once_with_the_customers() -> None:

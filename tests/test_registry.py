@@ -11,15 +11,24 @@ import pytest
 from orders import features_of, lines, snapshots_of
 from two_clocks import nasty, simulated
 
-from features import registry
+from features import registry, shipped
 from features.contract import CONTRACT
 from features.registry import Baseline, feature, ratio_of, registered
+from features.stages import COMPARISON, COOLING
+from models.health_scheme import FIVE_DIMENSIONS, FIVE_INPUTS
 
 MAY_4 = date(2024, 5, 4)
 FEATURES = registered()
 NAMES = {one.name for one in FEATURES}
-#: The five dimensions of health.
-DIMENSIONS = {"transaction", "interaction", "service", "finance", "strategy"}
+#: The five dimensions of health, and the concepts of each by which reasons are grouped.
+CONCEPTS = {
+    "transaction": {"order_rhythm", "background", "spending", "breadth", "prices", "deliveries"},
+    "interaction": {"contact", "responsiveness", "people", "conversation", "signs"},
+    "service": {"problems", "service_use"},
+    "finance": {"payment"},
+    "strategy": {"partnership", "market"},
+}
+DIMENSIONS = set(CONCEPTS)
 OPTIONAL = sorted({column for one in FEATURES for column in one.needs})
 #: Columns of the snapshots of a company that has order lines only.
 OF_ORDERS = {"customer_id", "as_of", "segment", "cohort", "rhythm_class", "open_months"} | {
@@ -52,6 +61,58 @@ def test_a_feature_says_what_it_means_in_which_unit_and_where_it_belongs(one):
     assert one.concept
     assert one.dimension in DIMENSIONS
     assert one.source in CONTRACT
+
+
+def test_sixteen_concepts_group_the_features_each_within_one_dimension():
+    found = {dimension: set() for dimension in DIMENSIONS}
+    for one in registry.REGISTRY.values():  # steps on the way are no columns, yet are grouped alike
+        if one.module in shipped.PLACES:
+            found[one.dimension].add(one.concept)
+    assert found == CONCEPTS
+    assert sum(map(len, CONCEPTS.values())) == len(set().union(*CONCEPTS.values())) == 16
+
+
+@each_feature
+def test_the_worrying_side_is_more_or_less_or_neither_and_never_that_of_the_own_past(one):
+    assert one.worse in {"more", "less", ""}
+    if one.usual in NAMES and one.usual.endswith("_usual"):
+        assert registry.REGISTRY[one.usual].worse == ""
+
+
+@pytest.mark.parametrize("mark", [*FIVE_DIMENSIONS.marks, *FIVE_INPUTS.marks], ids=lambda mark: mark.feature)
+def test_what_a_health_mark_calls_bad_lies_on_the_worrying_side(mark):
+    assert registry.REGISTRY[mark.feature].worse == ("more" if mark.bad > mark.good else "less")
+
+
+@pytest.mark.parametrize("condition", [*COOLING.values(), *COMPARISON.values()])
+def test_what_a_sign_of_leaving_asks_for_lies_on_the_worrying_side(condition):
+    name = re.search(r"\w+(?= (?:<=|>=|=)|,)", condition.removeprefix("coalesce("))[0]
+    assert registry.REGISTRY[name].worse == ("less" if "<=" in condition else "more")
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("days_since_last_order", "more"),
+        ("days_since_last_order_vs_q90_gap_vs_peers", "more"),
+        ("days_to_next_expected_order", "less"),
+        ("longer_gap_probability", "less"),
+        ("order_days_90d_z", "less"),
+        ("inbound_interactions_90d_vs_usual", "less"),
+        ("complaints_90d_vs_peers", "more"),
+        ("last_rating_vs_usual", "less"),
+        ("overdue_amount", "more"),
+        ("urgent_order_share_90d_vs_usual", "more"),
+        # something bad that has just happened is worse than the same long ago
+        ("days_since_temperature_fell", "less"),
+        ("days_since_competitor_event", "less"),
+        ("time_of_year_cos", ""),
+        ("gap_median_days_ever", ""),
+        ("discount_share_90d_z", ""),
+    ],
+)
+def test_the_side_that_worries_is_what_a_supplier_fears(name, side):
+    assert registry.REGISTRY[name].worse == side
 
 
 @each_feature
@@ -167,7 +228,7 @@ def test_a_feature_over_a_relation_that_nobody_declared_is_refused():
         return "count(*)"
 
     with pytest.raises(ValueError, match="feature orders: no relation is called 'ordrs'"):
-        feature("ordrs", unit="orders", concept="revenue")(orders)
+        feature("ordrs", unit="orders", concept="spending")(orders)
 
 
 @pytest.mark.usefixtures("empty_registry")
@@ -176,7 +237,35 @@ def test_a_feature_without_a_docstring_is_refused():
         return "count(*)"
 
     with pytest.raises(ValueError, match="feature silent has no docstring"):
-        feature("order_days", unit="days", concept="revenue")(silent)
+        feature("order_days", unit="days", concept="spending")(silent)
+
+
+@pytest.mark.usefixtures("empty_registry")
+def test_a_worrying_side_that_is_none_is_refused():
+    def orders() -> str:
+        """Orders."""
+        return "count(*)"
+
+    with pytest.raises(ValueError, match="feature orders: worse is 'more', 'less' or empty, not 'higher'"):
+        feature("order_days", unit="orders", concept="spending", worse="higher")(orders)
+
+
+@pytest.mark.parametrize("side", ["more", "less", ""])
+def test_all_columns_of_a_declaration_worry_on_its_side_but_the_own_past(empty_registry, side):
+    @feature("order_days", unit="money", concept="spending", windows=(30, 90), baseline=Baseline(90), worse=side)
+    def revenue(past: str) -> str:
+        """Net revenue."""
+        return f"sum(amount) FILTER ({past})"
+
+    @feature("order_days", unit="days", concept="order_rhythm", worse=side, peers="ratio")
+    def silence() -> str:
+        """Days since the newest order."""
+        return "min(days_ago)"
+
+    made = {name: one.worse for name, one in empty_registry.items() if not one.internal}
+    revenue_views = ("30d", "90d", "90d_vs_usual", "90d_z", "90d_vs_peers")
+    on_its_side = [*(f"revenue_{view}" for view in revenue_views), "silence", "silence_vs_peers"]
+    assert made == {**dict.fromkeys(on_its_side, side), "revenue_90d_usual": ""}
 
 
 @pytest.mark.parametrize("windows", [(), (30,)])
@@ -185,7 +274,7 @@ def test_a_name_can_be_taken_once_only(empty_registry, windows):
         """Orders."""
         return f"count(*) FILTER ({past})"
 
-    register = feature("order_days", unit="orders", concept="revenue", windows=windows)
+    register = feature("order_days", unit="orders", concept="spending", windows=windows)
     register(orders)
     with pytest.raises(ValueError, match="is registered twice"):
         register(orders)
@@ -193,7 +282,7 @@ def test_a_name_can_be_taken_once_only(empty_registry, windows):
 
 
 def test_windows_and_a_baseline_make_one_column_each(empty_registry):
-    @feature("order_days", unit="money", concept="revenue", windows=(30, 90), baseline=Baseline(90))
+    @feature("order_days", unit="money", concept="spending", windows=(30, 90), baseline=Baseline(90))
     def revenue(past: str) -> str:
         """Net revenue."""
         return f"sum(amount) FILTER ({past})"
@@ -217,12 +306,12 @@ def test_windows_and_a_baseline_make_one_column_each(empty_registry):
 def test_a_feature_of_one_s_own_is_computed_with_the_others(monkeypatch):
     monkeypatch.setattr(registry, "REGISTRY", dict(registry.REGISTRY))
 
-    @feature("order_days", unit="lines", concept="order_size", windows=(60,))
+    @feature("order_days", unit="lines", concept="spending", windows=(60,))
     def lines_ordered(past: str) -> str:
         """Lines."""
         return f"coalesce(sum(lines) FILTER ({past}), 0)"
 
-    @feature("frame", unit="ratio", concept="order_size", reads=("lines_ordered_60d", "order_days_60d"))
+    @feature("frame", unit="ratio", concept="spending", reads=("lines_ordered_60d", "order_days_60d"))
     def lines_ordered_60d_vs_days(frame: pd.DataFrame) -> pd.Series:
         """Lines per order day."""
         return frame["lines_ordered_60d"] / frame["order_days_60d"]

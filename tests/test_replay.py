@@ -11,10 +11,11 @@ from features.labels import HORIZONS
 from features.snapshots import ELIGIBLE, monthly, take
 from models import folds
 from models.evaluation import roc_auc
+from pipelines.champions import champion_of
 from pipelines.files import write_parquet
 from pipelines.intake import Request, take_in
 from pipelines.replay import COLUMNS, backtest
-from pipelines.score import champion_of, score_day
+from pipelines.score import score_day
 
 pytest_plugins = ["trained"]
 

@@ -20,8 +20,10 @@ from two_clocks import as_it_was
 from features.errors import StoreError
 from features.snapshots import ELIGIBLE
 from models.verdict import LEVELS_ONLY, PERCENTAGES
+from pipelines.champions import champion_of
 from pipelines.intake import Intake, Request, take_in
-from pipelines.score import ForesightWarning, MissingFeatures, Scored, champion_of, score, score_day
+from pipelines.score import ForesightWarning, Scored, score, score_day
+from pipelines.scoring import MissingFeatures
 from pipelines.settings import database_url
 from serving.records import HORIZON_PROBABILITIES, INTERVAL, LEVEL_ALONE, PERCENT, SCORE_COLUMNS, SCORE_NUMBERS
 from serving.store import Store

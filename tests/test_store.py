@@ -11,7 +11,7 @@ import sqlalchemy as sa  # noqa: TID251
 
 import serving.publication
 from features.errors import StoreError
-from serving.migrations.tables import REASONS, SCORES, SCORING_RUN
+from serving.migrations.tables import LEVEL_CHANGES, REASONS, SCORES, SCORING_RUN
 from serving.records import REASON_COLUMNS, SCORE_COLUMNS, IngestReport, ScoringRun, TableCount
 from serving.store import Store
 
@@ -24,6 +24,9 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LOW = ("none", "dormant", "short", "C", "level")
 LOUD = ("early", "cooling", "model:red", 0.75)
 HIGH = ("red", "eligible", "enough", "A", "percent")
+# role, concept, said
+TOLD = ("reason", "order_rhythm", '[{"message": "語 {n}", "slots": {"n": ["days", 42.5]}}]')
+UNTOLD = ("rest", "other", None)
 
 
 def clock() -> datetime:
@@ -45,8 +48,8 @@ def scores_of(probability: float = 0.8) -> pd.DataFrame:
 
 def reasons_of(customer: str = "ann") -> pd.DataFrame:
     rows = [
-        (customer, 2, "orders_90d", "transaction", 1.0, None, None, 0.9, 0.1, "1 order in 90 days."),
-        (customer, 1, "days_since_last_order", "transaction", 42.0, 20.0, 21.0, 1.5, 0.3, "Silent 42 days."),
+        (customer, 2, "orders_90d", "transaction", 1.0, None, None, 0.9, 0.1, "1 order in 90 days.", *UNTOLD),
+        (customer, 1, "days_since_last_order", "transaction", 42.0, 20.0, 21.0, 1.5, 0.3, "Silent 42 days.", *TOLD),
     ]
     return pd.DataFrame(rows, columns=list(REASON_COLUMNS))
 
@@ -80,6 +83,10 @@ def test_what_was_published_is_read_back_to_the_last_bit(store: Store) -> None:
     assert reasons["text"].tolist() == ["Silent 42 days.", "1 order in 90 days."]
     assert reasons["usual_value"].tolist()[0] == 20.0
     assert np.isnan(reasons["usual_value"].tolist()[1])
+    assert reasons["role"].tolist() == ["reason", "rest"]
+    assert reasons["concept"].tolist() == ["order_rhythm", "other"]
+    assert reasons["said"].tolist()[0] == TOLD[2]
+    assert reasons["said"].isna().tolist() == [False, True]
 
 
 def test_the_ledger_keeps_moments_whatever_the_zone_they_are_told_in(store: Store) -> None:
@@ -230,7 +237,7 @@ def test_a_customer_in_two_frames_is_refused(store: Store) -> None:
 
 
 def test_a_reason_without_a_score_is_refused(store: Store) -> None:
-    with pytest.raises(StoreError, match="a reason has no score"):
+    with pytest.raises(StoreError, match=r"reason rows of 2026-03-01: .* a row has no score"):
         store.publish(run_of(), scores_of(), reasons_of("zoe"), clock=clock)
     assert store.published(DAY) is None
 
@@ -312,6 +319,8 @@ def test_rows_that_vanish_before_the_last_step_are_noticed(store: Store, plain: 
         ("UPDATE score SET stage = 'gone' WHERE customer_id = 'ann'", "ck_score_stage"),
         ("UPDATE score SET early_place = 1.01 WHERE customer_id = 'ann'", "ck_score_early_place_share"),
         ("UPDATE reason SET position = 0 WHERE position = 1", "ck_reason_position"),
+        ("UPDATE reason SET role = 'cause'", "ck_reason_role"),
+        ("UPDATE reason SET concept = ''", "ck_reason_concept"),
         ("UPDATE scoring_run SET state = 'done'", "ck_scoring_run_state"),
         ("UPDATE ingest_run SET clean = clean + 1", "ck_ingest_run_conservation"),
     ],
@@ -348,7 +357,7 @@ def test_a_day_cannot_have_two_published_runs(store: Store, plain: sa.Engine) ->
 def test_the_views_show_plain_sql_the_columns_that_the_store_reads(store: Store, plain: sa.Engine) -> None:
     assert store.latest_as_of() is None
     inspector = sa.inspect(plain)
-    for view in (SCORES, REASONS):
+    for view in (SCORES, REASONS, LEVEL_CHANGES):
         assert [column["name"] for column in inspector.get_columns(view.name)] == [c.name for c in view.columns]
 
 

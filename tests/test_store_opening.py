@@ -70,17 +70,21 @@ def test_the_migrations_can_be_taken_back(store: Store, plain: sa.Engine) -> Non
     assert sa.inspect(plain).get_view_names() == []
 
 
-#: What version 0001 had published: a customer in the cohort with a reason, one outside, one who never ordered.
+#: What version 0001 had published: a customer in the cohort with reasons, one outside, one who never ordered.
 OLD_ROWS = """
 INSERT INTO scoring_run VALUES
-('r1', '2026-03-01', 'm1', 'f1', 'published', 3, 1, '2026-03-01 12:00:00', '2026-03-01 12:05:00', NULL, NULL);
+('r1', '2026-03-01', 'm1', 'f1', 'published', 3, 4, '2026-03-01 12:00:00', '2026-03-01 12:05:00', NULL, NULL);
 INSERT INTO score VALUES
 ('r1', 'ann', 0.8, 45.5, 0.9, 0.7, 0.5, 0.2, 'red', 'eligible', 'enough', 900, 720, 1.4, -1),
 ('r1', 'bob', 0.1, 60.0, 0.3, 0.1, 0.1, 0.0, 'none', 'dormant', 'short', 50, 5, -2.2, -1),
 ('r1', 'cho', NULL, NULL, NULL, NULL, NULL, NULL, 'none', 'no_order', 'none', NULL, NULL, NULL, NULL);
 INSERT INTO reason VALUES
-('r1', 'ann', 1, 'orders_90d', 'transaction', 1, NULL, NULL, 2.4, 0.5, '1 order in 90 days.');
-CREATE VIEW red AS SELECT customer_id FROM scores WHERE level = 'red'
+('r1', 'ann', 1, 'orders_90d', 'transaction', 1, NULL, NULL, 2.75, 0.5, '1 order in 90 days.'),
+('r1', 'ann', 2, 'tenure_days', 'transaction', 9, NULL, NULL, 0, 0, 'A customer for 9 days.'),
+('r1', 'ann', 3, 'trials_180d', 'transaction', 2, NULL, NULL, -0.25, -0.1, '2 trials in 180 days.'),
+('r1', 'ann', 4, 'other', 'transaction', NULL, NULL, NULL, -0.1, -0.1, 'The rest.');
+CREATE VIEW red AS SELECT customer_id FROM scores WHERE level = 'red';
+CREATE VIEW late AS SELECT customer_id FROM reasons WHERE feature = 'orders_90d'
 """
 
 
@@ -106,27 +110,33 @@ def test_rows_of_the_first_version_stay_and_show_their_level_alone(url: str, pla
     assert scores["customer_id"].tolist() == ["ann", "bob", "cho"]
     assert scores["shown"].tolist() == ["level"] * 3
     assert scores[["churn_low", "churn_high", "completeness"]].isna().all(axis=None)
-    assert reasons["text"].tolist() == ["1 order in 90 days."]
+    assert reasons["text"].tolist()[0] == "1 order in 90 days."
+    assert reasons["role"].tolist() == ["reason", "reason", "against", "rest"]
+    assert reasons[["concept", "said"]].isna().all(axis=None)
 
 
-def test_views_built_on_the_scores_and_rights_to_read_them_outlive_the_upgrade(url: str, plain: sa.Engine) -> None:
+@pytest.mark.parametrize(("view", "built"), [("scores", "red"), ("reasons", "late")])
+def test_views_built_on_the_views_and_rights_to_read_them_outlive_the_upgrade(
+    url: str, plain: sa.Engine, view: str, built: str
+) -> None:
     as_version_0001_left_it(plain)
-    rights = "SELECT has_table_privilege('pg_monitor', 'scores', 'SELECT')"
+    rights = f"SELECT has_table_privilege('pg_monitor', '{view}', 'SELECT')"
     if plain.dialect.name == "postgresql":  # SQLite knows no rights
         assert told_by(plain, rights) == [(False,)]
         with plain.begin() as connection:
-            connection.exec_driver_sql("GRANT SELECT ON scores TO pg_monitor")
+            connection.exec_driver_sql(f"GRANT SELECT ON {view} TO pg_monitor")
     Store.open(url).close()
-    assert told_by(plain, "SELECT * FROM red") == [("ann",)]
+    assert told_by(plain, f"SELECT * FROM {built}") == [("ann",)]
     if plain.dialect.name == "postgresql":
         assert told_by(plain, rights) == [(True,)]
 
 
 def test_a_store_taken_back_by_one_version_keeps_its_rows(url: str, plain: sa.Engine) -> None:
     as_version_0001_left_it(plain)
-    questions = ("SELECT * FROM score ORDER BY customer_id", "SELECT * FROM reason", "SELECT * FROM scores ORDER BY 1")
+    questions = tuple(f"SELECT * FROM {what} ORDER BY 1, 2, 3" for what in ("score", "reason", "scores", "reasons"))
     with plain.execution_options(writing=True).begin() as connection:
         connection.exec_driver_sql("DROP VIEW red")
+        connection.exec_driver_sql("DROP VIEW late")
     before = [told_by(plain, question) for question in questions]
     structure = structure_of(plain)
     Store.open(url).close()

@@ -16,9 +16,9 @@ from models.churn_model import ChurnModel
 from models.tracking import Tracking, Version
 from models.verdict import LEVELS_ONLY, PERCENTAGES
 from pipelines import train as training
+from pipelines.champions import champion_of
 from pipelines.intake import Intake, Request, take_in
 from pipelines.promotion import walk_file
-from pipelines.score import champion_of
 from pipelines.settings import load_settings, tracking_folder
 from pipelines.train import Asked, Trained, judge, metrics, train
 

@@ -19,7 +19,8 @@ from models.rules import RULES
 from models.tracking import Tracking
 from pipelines.intake import Intake, Request, take_in
 from pipelines.replay import backtest
-from pipelines.score import Scored, score, snapshots_of
+from pipelines.score import Scored, score
+from pipelines.scoring import snapshots_of
 from pipelines.settings import tracking_folder
 from pipelines.train import Asked, judged_rows, train
 from serving.store import Store

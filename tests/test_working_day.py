@@ -20,12 +20,14 @@ from models.level_trust import HEALTH_LEVELS, THREE_FALLS
 from models.levels import LOUDNESS
 from models.warning_rules import signals
 from pipelines import console
+from pipelines.champions import champion_of
 from pipelines.intake import Intake, Request, take_in
 from pipelines.kept_record import KeptRecord, keep
+from pipelines.levelling import company_frame
 from pipelines.rule_sections import company_rules
-from pipelines.score import Day, MissingFeatures, Scored, champion_of, score, score_day
+from pipelines.score import Day, Scored, score, score_day
+from pipelines.scoring import MissingFeatures
 from pipelines.settings import database_url
-from pipelines.working_day import company_frame
 from serving.list_rows import Terms
 from serving.lists import morning
 from serving.store import Store

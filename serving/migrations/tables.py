@@ -1,8 +1,8 @@
 """The tables as the newest migration leaves them.
 
 A table here and its migration are changed together: a test compares the two on every engine. People and
-programs that speak SQL read the views `scores` and `reasons`, which hold published runs alone; the tables
-below also hold runs that are being written and runs that were superseded.
+programs that speak SQL read the views `scores`, `reasons` and `level_changes`, which hold published runs
+alone; the tables below also hold runs that are being written and runs that were superseded.
 """
 
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa  # noqa: TID251
 
 #: The newest migration, and the table that records it (MLflow and Prefect use Alembic's default name).
-HEAD = "0003"
+HEAD = "0004"
 VERSION_TABLE = "kizashi_version"
 
 METADATA = sa.MetaData(
@@ -182,8 +182,16 @@ REASON = sa.Table(
     sa.Column("contribution", sa.Double, nullable=False),
     sa.Column("contribution_points", sa.Double, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
+    # Whoever does not say gets the cautious word: to be a reason has to be earned.
+    sa.Column("role", sa.Text, nullable=False, server_default="rest"),
+    # Unknown in rows of earlier versions.
+    sa.Column("concept", sa.Text),
+    # The sentence as codes, a list as JSON; text, because nobody asks the database for its parts.
+    sa.Column("said", sa.Text),
     sa.ForeignKeyConstraint(["run_id", "customer_id"], ["score.run_id", "score.customer_id"], ondelete="CASCADE"),
     sa.CheckConstraint("position >= 1", name="position"),
+    sa.CheckConstraint("role IN ('reason', 'against', 'small', 'rest')", name="role"),
+    sa.CheckConstraint("concept <> ''", name="concept"),
     _finite("value"),
     _finite("usual_value"),
     _finite("peer_value"),
@@ -192,8 +200,33 @@ REASON = sa.Table(
     sqlite_with_rowid=False,
 )
 
-#: Columns of `score` that came after the view `scores`: they stand behind the others in the view, too.
+#: Customers whose level is another than on the day published before, and why.
+LEVEL_CHANGE = sa.Table(
+    "level_change",
+    METADATA,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("customer_id", sa.Text, primary_key=True),
+    # The earlier day.
+    sa.Column("since", sa.Date, nullable=False),
+    sa.Column("level_before", sa.Text, nullable=False),
+    sa.Column("level_after", sa.Text, nullable=False),
+    sa.Column("margin_before", sa.Double),
+    sa.Column("margin_after", sa.Double),
+    # What `serving.story.Change` gives as plain data.
+    sa.Column("change", sa.JSON, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(["run_id", "customer_id"], ["score.run_id", "score.customer_id"], ondelete="CASCADE"),
+    sa.CheckConstraint("level_before IN ('none', 'blue', 'yellow', 'orange', 'red')", name="level_before"),
+    sa.CheckConstraint("level_after IN ('none', 'blue', 'yellow', 'orange', 'red')", name="level_after"),
+    sa.CheckConstraint("level_before <> level_after", name="levels_differ"),
+    _finite("margin_before"),
+    _finite("margin_after"),
+    sqlite_with_rowid=False,
+)
+
+#: Columns of `score` and `reason` that came after their views: they stand behind the others in the views, too.
 _LATER = ("churn_low", "churn_high", "completeness", "shown", "queue", "stage", "level_parts", "early_place")
+_LATER_OF_REASON = ("role", "concept", "said")
 _FIRST = tuple(name for name in SCORE.columns.keys() if name not in ("run_id", "customer_id", *_LATER))  # noqa: SIM118
 
 #: The views of published runs, as `serving/store.py` reads them.
@@ -210,6 +243,22 @@ REASONS = sa.table(
     "reasons",
     sa.column("customer_id", sa.Text),
     sa.column("as_of", sa.Date),
-    *(sa.column(column.name, column.type) for column in REASON.columns if column.name not in ("run_id", "customer_id")),
+    *(
+        sa.column(column.name, column.type)
+        for column in REASON.columns
+        if column.name not in ("run_id", "customer_id", *_LATER_OF_REASON)
+    ),
+    sa.column("run_id", sa.Text),
+    *(sa.column(name, REASON.c[name].type) for name in _LATER_OF_REASON),
+)
+LEVEL_CHANGES = sa.table(
+    "level_changes",
+    sa.column("customer_id", sa.Text),
+    sa.column("as_of", sa.Date),
+    *(
+        sa.column(column.name, column.type)
+        for column in LEVEL_CHANGE.columns
+        if column.name not in ("run_id", "customer_id")
+    ),
     sa.column("run_id", sa.Text),
 )

@@ -14,6 +14,7 @@ _REVENUE_USUAL = (
     say(
         "Returns exceeded purchases by {actual} in {window}; usually spends {usual} in that time.",
         when=("revenue_{days}d < 0", "revenue_{days}d_usual >= 0"),
+        peer="revenue_{days}d amount",
         actual="revenue_{days}d size",
         window=_WINDOW,
         usual="revenue_{days}d_usual about_amount",
@@ -30,6 +31,7 @@ _REVENUE = (
     say(
         "Returns exceeded purchases by {actual} in {window}.",
         when="revenue_{days}d < 0",
+        peer="revenue_{days}d amount",
         actual="revenue_{days}d size",
         window=_WINDOW,
     ),

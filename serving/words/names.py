@@ -4,60 +4,21 @@ from serving.words.speech import Plural, plural, text
 
 CONCEPTS: dict[str, str] = {
     "order_rhythm": text("Order rhythm"),
-    "order_frequency": text("Order frequency"),
-    "cycle": text("Time between orders"),
-    "regularity": text("Regularity"),
-    "season": text("Season"),
-    "tenure": text("Length of the relationship"),
-    "revenue": text("Spending"),
-    "order_value": text("Order value"),
-    "order_size": text("Order size"),
-    "returns": text("Returns"),
-    "margin": text("Margin"),
-    "discount": text("Discount"),
-    "urgency": text("Urgent orders"),
+    "background": text("Season and history"),
+    "spending": text("Spending"),
     "breadth": text("Range of products"),
-    "lapsed_products": text("Products no longer bought"),
-    "concentration": text("Reliance on few products"),
-    "contacts": text("People at the account"),
-    "temperature": text("Relationship temperature"),
-    "stated_risk": text("Risk on file"),
-    "owner": text("Sales person in charge"),
-    "competition": text("Competition"),
-    "growth": text("The account's own business"),
-    "market": text("Market"),
-    "quotes": text("Quotes"),
-    "promotions": text("Promotions"),
-    "contracts": text("Contracts"),
-    "problems": text("Problems"),
-    "resolution": text("Time to resolve a problem"),
-    "worst_problem": text("Worst recent problem"),
-    "service_offers": text("Maintenance and training"),
-    "refusals": text("Refused offers of service"),
-    "ratings": text("Ratings"),
-    "survey_silence": text("Unanswered surveys"),
-    "payment": text("Time to payment"),
-    "receivables": text("Receivables"),
-    "overdue": text("Overdue invoices"),
-    "credit": text("Use of the credit limit"),
-    "confirmation": text("Confirmation of invoices"),
-    "disputes": text("Disputed invoices"),
-    "terms": text("Terms of payment"),
-    "information_sharing": text("Shared information"),
-    "joint_activities": text("Joint activities"),
-    "strategy_meetings": text("Strategy meetings"),
-    "roadmap": text("Shared roadmaps"),
-    "milestones": text("Milestones"),
-    "contact_frequency": text("Contact frequency"),
+    "prices": text("Prices and quotes"),
+    "deliveries": text("Deliveries and returns"),
+    "contact": text("Contact"),
     "responsiveness": text("Responses to us"),
-    "visits": text("Visits"),
-    "roles": text("Who is in touch"),
+    "people": text("People at the account"),
     "conversation": text("What is said"),
-    "price_talks": text("Talks about price and terms"),
-    "price": text("Prices"),
-    "delivery": text("Deliveries"),
-    "trials": text("Trial orders"),
     "signs": text("Signs taken together"),
+    "problems": text("Problems and satisfaction"),
+    "service_use": text("Maintenance and training"),
+    "payment": text("Payments"),
+    "partnership": text("Partnership"),
+    "market": text("Market and competition"),
 }
 DIMENSIONS: dict[str, str] = {
     "transaction": text("Orders"),
@@ -72,6 +33,15 @@ LEVELS: dict[str, str] = {
     "yellow": text("Yellow"),
     "orange": text("Orange"),
     "red": text("Red"),
+}
+
+#: How far a customer is on the way out.
+STAGES: dict[str, str] = {
+    "none": text("No sign"),
+    "cooling": text("Cooling"),
+    "comparison": text("Comparing offers"),
+    "decision": text("Deciding"),
+    "lost": text("Lost"),
 }
 
 #: Level -> the risk in words, where no percentage may be said.
@@ -95,6 +65,24 @@ DIRECTIONS: dict[str, str] = {
     "raises": text("Goes with a higher risk"),
     "lowers": text("Goes with a lower risk"),
 }
+
+#: Role of a reason -> the heading above it.
+ROLES: dict[str, str] = {
+    "reason": text("What goes with a higher risk"),
+    "against": text("What speaks against it"),
+    "small": text("Small changes"),
+    "rest": text("Everything else"),
+}
+NO_CLEAR_REASON = text("No single clear reason; small changes in several areas:")
+
+#: Source of a level -> its words; a rule is told by its name.
+LEVEL_PARTS: dict[str, str] = {
+    "model": text("the model"),
+    "health": text("the health score"),
+    "raised": text("one level higher while a competitor is active in the region"),
+}
+RULE_PART = text("the rule: {rule}")
+A_RULE = text("a rule")
 
 #: Cohort code -> without its number, and with it where it has one.
 COHORTS: dict[str, tuple[str, Plural | None]] = {

@@ -20,6 +20,7 @@ _PRECISION = 340
 #: Usual numbers of days or products are whole from here on, averages per order day from here on.
 _WHOLE_FROM = 3.0
 _WHOLE_AVERAGE_FROM = 10.0
+_DAYS_FROM_HOURS = 72.0
 _SMALLEST_SHARE = 0.0005
 _DAYS_A_MONTH = 365.25 / 12
 
@@ -37,6 +38,7 @@ COUNTS: dict[str, Plural] = {
     "units": plural("{n} unit", "{n} units"),
     "orders": plural("{n} order", "{n} orders"),
     "times": plural("{n} times", "{n} times"),
+    "hours": plural("{n} hour", "{n} hours"),
 }
 _NONE = {
     "plain": text("none"),
@@ -47,6 +49,7 @@ _NONE = {
 _EVERY = plural("every day", "every {n} days")
 _LAST_DAYS = plural("the last day", "the last {n} days")
 _LAST_YEAR = text("the last 12 months")
+_YEAR = text("12 months")
 _ABOUT = text("about {amount}")
 _LESS = text("less than {amount}")
 _MORE = text("more than {amount}")
@@ -162,6 +165,14 @@ class Speaker:
             return self.language.words(_LAST_YEAR)
         return self.language.count(_LAST_DAYS, int(days), self.number(days))
 
+    def span(self, days: float) -> str:
+        """As many days, wherever they lie; a year is 12 months."""
+        return self.language.words(_YEAR) if days == 365 else self.days(days)
+
+    def wait(self, hours: float) -> str:
+        """How long something took: hours, from three days on days."""
+        return self.days(hours / 24) if hours >= _DAYS_FROM_HOURS else self.counted(hours, "hours")
+
     def amount(self, value: float, figures: int = 3) -> str:
         """An amount, or "nothing"."""
         return self.language.words(_NOTHING) if value == 0 else self.money(value, figures)
@@ -189,7 +200,11 @@ Kind = Callable[[Speaker, Any], str]
 KINDS: dict[str, Kind] = {
     "number": lambda s, v: s.number(v, 0 if abs(v) >= _WHOLE_AVERAGE_FROM else 1),
     "about": lambda s, v: s.about(v, "plain"),
+    "count": lambda s, v: s.none_or(v, "plain"),
     "days": Speaker.days,
+    "size_days": lambda s, v: s.days(abs(v)),
+    "wait": Speaker.wait,
+    "span": Speaker.span,
     "every": Speaker.every,
     "typical_days": lambda s, v: s.days(math.exp(min(v, _LARGEST_LOGARITHM))),
     "duration": Speaker.duration,

@@ -20,7 +20,41 @@ _ONE_ORDER_DAY = say("Has ordered on one day only, so there is no usual rhythm y
 #: ... and of one that needs a longer past than there is.
 SHORT_PAST = say("Not a customer for long enough to tell what is usual.", when="days_since_first_order < 150")
 
+#: The time within which it nearly always ordered, where that is longer than what is usual.
+_LIMIT = "gap_q90_days_ever days"
+_RANGED = "gap_q90_days_ever > gap_median_days_ever"
+
 _SILENCE = (
+    say(
+        "Last order {since} ago, on {date}; usually one {every}, nine times out of ten within {limit}.",
+        when=(_IN_RHYTHM, _RANGED),
+        since=_SINCE,
+        date=_ON_DATE,
+        every=_CYCLE,
+        limit=_LIMIT,
+    ),
+    say(
+        "No order for {since}, since {date}; usually one {every}, nine times out of ten within {limit}.",
+        when=_RANGED,
+        since=_SINCE,
+        date=_ON_DATE,
+        every=_CYCLE,
+        limit=_LIMIT,
+    ),
+    say(
+        "Last order {since} ago; usually one {every}, nine times out of ten within {limit}.",
+        when=(_IN_RHYTHM, _RANGED),
+        since=_SINCE,
+        every=_CYCLE,
+        limit=_LIMIT,
+    ),
+    say(
+        "No order for {since}; usually one {every}, nine times out of ten within {limit}.",
+        when=_RANGED,
+        since=_SINCE,
+        every=_CYCLE,
+        limit=_LIMIT,
+    ),
     say(
         "Last order {since} ago, on {date}; usually one {every}.",
         when=_IN_RHYTHM,
@@ -34,18 +68,22 @@ _SILENCE = (
     say("Last order {since} ago, on {date}.", since=_SINCE, date=_ON_DATE),
     say("Last order {since} ago.", since=_SINCE),
 )
+#: Only the ways that tell what is usual.
+_USUAL_SILENCE = _SILENCE[:8]
 _TIMES_THE_GAP = say("The time since the last order is {times} the usual time between orders.", times="value times")
 
+_DAYS = "order_days_{days}d on_days"
 _ORDER_DAYS_USUAL = (
     say(
         "No order in {window}; usually orders on {usual} in that time.",
         when="order_days_{days}d == 0",
+        peer=_DAYS,
         window="{days} window",
         usual="order_days_{days}d_usual about_on_days",
     ),
     say(
         "Ordered on {actual} in {window}; usually on {usual}.",
-        actual="order_days_{days}d on_days",
+        actual=_DAYS,
         window="{days} window",
         usual="order_days_{days}d_usual about",
     ),
@@ -54,31 +92,32 @@ _ORDER_DAYS = (
     say(
         "No order in {window}; usually one {every}.",
         when="order_days_{days}d == 0",
+        peer=_DAYS,
         window="{days} window",
         every=_CYCLE,
     ),
     say(
         "Ordered on {actual} in {window}; usually one order {every}.",
-        actual="order_days_{days}d on_days",
+        actual=_DAYS,
         window="{days} window",
         every=_CYCLE,
     ),
-    say("No order in {window}.", when="order_days_{days}d == 0", window="{days} window"),
-    say("Ordered on {actual} in {window}.", actual="order_days_{days}d on_days", window="{days} window"),
+    say("No order in {window}.", when="order_days_{days}d == 0", peer=_DAYS, window="{days} window"),
+    say("Ordered on {actual} in {window}.", actual=_DAYS, window="{days} window"),
 )
 
 SENTENCES: Sentences = {
     "btyd": (
+        *_SILENCE,
         say(
             "Judging only by when this customer has ordered so far, "
             "the chance of no order in the next {days} is {chance}.",
             days="window_days days",
             chance="value chance",
         ),
-        *_SILENCE,
     ),
     "days_since_last_order": _SILENCE,
-    "days_since_last_order_vs_median_gap": (*_SILENCE[:4], _TIMES_THE_GAP, _ONE_ORDER_DAY),
+    "days_since_last_order_vs_median_gap": (*_USUAL_SILENCE, _TIMES_THE_GAP, _ONE_ORDER_DAY),
     "days_since_last_order_vs_mean_gap": (
         say("No order for {since}; on average one {every}.", when="value > 1", since=_SINCE, every=_MEAN),
         say("Last order {since} ago; on average one {every}.", since=_SINCE, every=_MEAN),
@@ -119,7 +158,7 @@ SENTENCES: Sentences = {
         _ONE_ORDER_DAY,
     ),
     "days_since_last_order_z": (
-        *_SILENCE[:4],
+        *_USUAL_SILENCE,
         say("No order for longer than usual.", when="value > 0"),
         say("The time since the last order is within what is usual.", when="value <= 0"),
         _ONE_ORDER_DAY,
@@ -203,7 +242,7 @@ SENTENCES: Sentences = {
     ),
     "active_months_{days}d": (
         say("Ordered in {months} of the last 12 months.", when="value > 0", months="value months_of_year"),
-        say("No order in {window}.", when="value == 0", window="{days} window"),
+        say("No order in {window}.", when="value <= 0", window="{days} window"),
     ),
     "gap_mean_days_ever": (say("On average one order {every}.", every="value every"), _ONE_ORDER_DAY),
     "gap_median_days_ever": (say("Usually one order {every}.", every="value every"), _ONE_ORDER_DAY),

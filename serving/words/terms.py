@@ -13,6 +13,7 @@ _RETURNED_USUAL = (
     say(
         "No returns or credit notes in {window}; usually {usual} of purchases.",
         when="return_share_{days}d == 0",
+        peer="return_share_{days}d share",
         window=_WINDOW,
         usual="return_share_{days}d_usual share",
     ),
@@ -24,7 +25,12 @@ _RETURNED_USUAL = (
     ),
 )
 _RETURNED = (
-    say("No returns or credit notes in {window}.", when="return_share_{days}d == 0", window=_WINDOW),
+    say(
+        "No returns or credit notes in {window}.",
+        when="return_share_{days}d == 0",
+        peer="return_share_{days}d share",
+        window=_WINDOW,
+    ),
     say(
         "Returns and credit notes were {actual} of purchases in {window}.",
         actual="return_share_{days}d share",
@@ -85,6 +91,7 @@ _DISCOUNT = (
     say(
         "Paid {actual} more than list prices in {window}.",
         when="discount_share_{days}d < 0",
+        peer="discount_share_{days}d share",
         actual="discount_share_{days}d size_share",
         window=_WINDOW,
     ),

@@ -1,0 +1,199 @@
+"""Why customers stand otherwise than at an earlier date, taken apart exactly.
+
+The log-odds of the later date less those of the earlier one are the sum of these steps, each re-scored and not guessed:
+the earlier knowledge at the later cutoff less that at the earlier one (*time*: silence grew, windows moved on, peers
+moved), what became known since, piece by piece in the order in which it did (*events*), and the new model less the old
+one on the same facts (*model*). Within a step every feature has its exact share (:mod:`models.moves`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from features import cutoffs
+from features.timelines import timeline
+from features.variants import Variant, new_facts, variants
+from models.horizons import probability_frame
+from models.moves import moves
+from models.reasons import Concepts
+from pipelines.dated import DatedDay, snapshots
+from serving.story import Happening, Share, Step
+
+#: How finely what became known is taken apart: all of a table at once, or each day of it.
+By = Literal["table", "day"]
+#: More days than these are put together by table.
+MOST_EVENTS = 12
+#: What is worth less than this, in log-odds, is not told of a step.
+TOLD_FROM = 0.005
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of one customer, with its log-odds at both ends as re-scored now.
+
+    `before` is by the earlier model, `after` by the later one. The steps sum to `after` - `before`.
+    """
+
+    before: float
+    after: float
+    steps: tuple[Step, ...]
+
+
+def steps_between(earlier: DatedDay, later: DatedDay, customers: Sequence[str], *, by: By = "day") -> dict[str, Steps]:
+    """What moved customers who were in the cohort at both dates.
+
+    Parameters
+    ----------
+    earlier, later
+        The two dates, each with the model that it was scored with.
+    customers
+        Their ids.
+    by
+        ``day`` tells each day of each table apart (up to :data:`MOST_EVENTS`), ``table`` each table.
+
+    Returns
+    -------
+    dict
+        By customer; the steps in order: time, events as they became known, model.
+    """
+    if not customers:
+        return {}
+    old, new = earlier.champion.model, later.champion.model
+    same = earlier.champion.version == later.champion.version
+    facts = new_facts(later.intake.events, customers, earlier.as_of, later.as_of)
+    paths = {who: _path(facts[facts["customer_id"] == who], by) for who in customers}
+    chosen, places = _variants(paths, earlier.as_of)
+    before = _in_order(
+        snapshots(earlier, [Variant(name_of(i), who) for i, who in enumerate(customers)]), len(customers)
+    )
+    along = _in_order(snapshots(later, chosen, model=old), len(chosen))
+    first = np.array([places[who][0] for who in customers])
+    last = np.array([places[who][-1] for who in customers])
+    margins = _margins(old, along)
+    start = _margins(old, before)
+    new_rows = (
+        along.iloc[last]
+        if same
+        else _in_order(snapshots(later, [Variant(name_of(i), who) for i, who in enumerate(customers)]), len(customers))
+    )
+    end = _margins(new, new_rows)
+    time = moves(old, before, along.iloc[first].set_axis(before.index))
+    pairs = [(a, b) for who in customers for a, b in zip(places[who], places[who][1:], strict=False)]
+    came = np.array([b for _, b in pairs], dtype="int64")
+    went = np.array([a for a, _ in pairs], dtype="int64")
+    events = moves(old, along.iloc[went].set_axis(along.index[came]), along.iloc[came])
+    happened = _happenings(later, chosen) if pairs else {}
+    found = {}
+    for i, who in enumerate(customers):
+        steps = [Step("time", float(margins[first[i]] - start[i]), shares=_shares(time.iloc[[i]]))]
+        for step, place in enumerate(places[who][1:]):
+            table, day = paths[who][step].table, paths[who][step].day
+            row = int(np.flatnonzero(came == place)[0])
+            new_there = _added(happened.get(place - 1, ()), happened.get(place, ()))
+            worth = float(margins[place] - margins[place - 1])
+            steps.append(Step("events", worth, table, day, new_there, _shares(events.iloc[[row]])))
+        if not same:
+            steps.append(Step("model", float(end[i] - margins[last[i]])))
+        found[who] = Steps(float(start[i]), float(end[i]), tuple(steps))
+    return found
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What becomes known in one step: `pairs` of table and day."""
+
+    table: str
+    day: date | None
+    pairs: frozenset[tuple[str, date]] = field(repr=False)
+
+
+def _path(facts: pd.DataFrame, by: By) -> list[_Group]:
+    """The steps in which a customer's new facts are let in, oldest first."""
+    pairs = [(str(table), day.date()) for table, day in zip(facts["table"], facts["day"], strict=True)]
+    if by == "day" and len(pairs) <= MOST_EVENTS:
+        return [_Group(table, day, frozenset({(table, day)})) for table, day in sorted(pairs, key=lambda p: p[::-1])]
+    tables = list(dict.fromkeys(table for table, _ in sorted(pairs, key=lambda pair: pair[::-1])))
+    groups = []
+    for table in tables:
+        days = sorted(day for name, day in pairs if name == table)
+        groups.append(_Group(table, days[0] if len(days) == 1 else None, frozenset((table, day) for day in days)))
+    return groups
+
+
+def _variants(paths: Mapping[str, list[_Group]], unseen_from: date) -> tuple[list[Variant], dict[str, list[int]]]:
+    """A variant for each state of knowledge, from that of the earlier date to that of the later one, in order."""
+    chosen: list[Variant] = []
+    places: dict[str, list[int]] = {}
+    for who, groups in paths.items():
+        seen: frozenset[tuple[str, date]] = frozenset()
+        for group in (None, *groups):
+            seen = seen | group.pairs if group else seen
+            places.setdefault(who, []).append(len(chosen))
+            chosen.append(Variant(name_of(len(chosen)), who, unseen_from, seen))
+    return chosen, places
+
+
+def name_of(number: int) -> str:
+    """The name of a variant, which no id of a company's begins with by chance."""
+    return f"#{number}"
+
+
+def _in_order(frame: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Snapshots in the order of their variants' numbers."""
+    found = frame.set_index(frame["customer_id"].str[1:].astype("int64")).sort_index()
+    if list(found.index) != list(range(count)):
+        raise ValueError("a customer has no snapshot: it had no order by the earlier date")
+    return found
+
+
+def _margins(model: Any, frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return probability_frame(model.margins(frame), frame["churn_window_days"])["margin"].to_numpy()
+
+
+def _shares(row: pd.DataFrame) -> tuple[Share, ...]:
+    """One row of moves by concept, strongest first, without what is next to nothing."""
+    concepts = Concepts.of(row)
+    told = zip(concepts.names, concepts.dimension, concepts.sums[0], strict=True)
+    shares = [Share(name, str(dimension), float(worth)) for name, dimension, worth in told if abs(worth) >= TOLD_FROM]
+    return tuple(sorted(shares, key=lambda share: (-abs(share.contribution), share.concept)))
+
+
+_Events = tuple[Happening, ...]
+
+
+def _happenings(day: DatedDay, chosen: Sequence[Variant]) -> dict[int, _Events]:
+    """The timeline of each variant since the earlier date, by the variant's number."""
+    events = variants(day.intake.events, chosen, day.kept.population.starts)
+    with events.connect(0) as con:
+        cutoffs.lay_out_time(con)
+        cutoffs.set_cutoffs(con, [day.as_of])
+        cutoffs.set_accounts(con, "industry")
+        found = timeline(con)
+    told: dict[int, _Events] = {}
+    for name, rows in found.groupby("customer_id", sort=False):
+        told[int(str(name)[1:])] = tuple(happenings(rows, f"{name}/"))
+    return told
+
+
+def happenings(rows: pd.DataFrame, own: str = "") -> Iterable[Happening]:
+    """Rows of a timeline as they are told; `own` is what the ids of a variant's rows begin with."""
+    for row in rows.to_dict("records"):
+        amount = None if pd.isna(row["amount"]) else float(row["amount"])
+        detail = row["detail"].replace(own, "") if own else row["detail"]
+        yield Happening(row["happened_at"].date(), row["kind"], amount, detail)
+
+
+def _added(before: _Events, after: _Events) -> _Events:
+    """What the later timeline holds and the earlier one did not."""
+    left = list(before)
+    found = []
+    for one in after:
+        if one in left:
+            left.remove(one)
+        else:
+            found.append(one)
+    return tuple(found)

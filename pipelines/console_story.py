@@ -1,0 +1,105 @@
+"""One customer's story on the terminal, in the reader's language; :mod:`serving.story_words` has the sentences."""
+
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.console import STYLES, out
+from serving.story import Change, Story
+from serving.story_words import (
+    change_text,
+    clearing_texts,
+    happening_text,
+    log_odds,
+    log_odds_meaning,
+    outlook_text,
+    part_text,
+    place_text,
+    reason_line_text,
+    similar_text,
+    stage_text,
+    step_text,
+    told,
+    why_text,
+)
+from serving.wording import concept_name, dimension_name, level_name, quantity, role_name
+from serving.words import changes
+from serving.words.speech import language
+
+#: Events of the timeline that are shown; the page and the JSON hold all.
+EVENTS_SHOWN = 10
+#: Cells of the longest bar.
+BAR = 12
+
+
+def story(one: Story, locale: str = "en") -> None:
+    """Why one customer stands as it does."""
+    standing = one.standing
+    level = f"[{STYLES[standing.level]}]{level_name(standing.level, locale)}[/]"
+    out.print(f"[bold]{escape(f'{one.customer_id} {one.name}'.strip())}[/] {standing.as_of}: {level}")
+    risk = outlook_text(standing, locale)
+    _say(f"{risk[:1].upper()}{risk[1:]}; {place_text(standing, locale)}")
+    if standing.level_parts:
+        _say("; ".join(part_text(part, locale) for part in standing.level_parts))
+    if standing.stage is not None:
+        _say(f"{_word(changes.STAGE, locale)}: {stage_text(standing.stage, locale)}")
+    if standing.value_at_risk is not None:
+        value = quantity(standing.value_at_risk, "money", locale, one.currency)
+        _say(f"{_word(changes.VALUE_AT_RISK, locale)}: {value}")
+    _reasons(one, locale)
+    _waterfall(one, locale)
+    if one.change is not None:
+        _change(one.change, locale, one.currency)
+    _say("")
+    for text in clearing_texts(one, locale):
+        _say(text)
+    _say(similar_text(one.similar, locale))
+    for event in one.timeline[: -EVENTS_SHOWN - 1 : -1]:
+        _say(f"  {happening_text(event, locale, one.currency)}")
+    _say(standing.model_version)
+
+
+def _say(text: str) -> None:
+    out.print(text, markup=False)
+
+
+def _word(message: str, locale: str) -> str:
+    return language(locale).words(message)
+
+
+def _reasons(one: Story, locale: str) -> None:
+    """The sentences: what goes with the risk, and what speaks against it."""
+    speaking, against = told(one)
+    for heading, lines in ((why_text(one, locale), speaking), (role_name("against", locale), against)):
+        if lines or lines is speaking:
+            out.print(f"\n[bold]{escape(heading)}[/]")
+        for line in lines:
+            words = reason_line_text(line, one, locale)
+            _say(f"  {log_odds(line.contribution, locale)}  {concept_name(line.concept, locale)}: {words}")
+
+
+def _waterfall(one: Story, locale: str) -> None:
+    """How all concepts add up from the base to the log-odds."""
+    standing = one.standing
+    if standing.base_margin is None or standing.margin is None or not one.concepts:
+        return
+    table = Table(title=_word(changes.WATERFALL, locale), title_justify="left")
+    for heading in ("", changes.CONCEPT, changes.DIMENSION, changes.LOG_ODDS):
+        table.add_column(heading and _word(heading, locale), justify="right" if heading == changes.LOG_ODDS else "left")
+    strongest = max(abs(share.contribution) for share in one.concepts) or 1.0
+    table.add_row("", _word(changes.BASE, locale), "", log_odds(standing.base_margin, locale))
+    for share in one.concepts:
+        bar = ("+" if share.contribution > 0 else "-") * max(1, round(BAR * abs(share.contribution) / strongest))
+        names = (concept_name(share.concept, locale), dimension_name(share.dimension, locale))
+        table.add_row(bar, *names, log_odds(share.contribution, locale))
+    table.add_section()
+    table.add_row("", _word(changes.TOTAL, locale), "", log_odds(standing.margin, locale), style="bold")
+    out.print(table)
+    _say(log_odds_meaning(locale))
+
+
+def _change(change: Change, locale: str, currency: str) -> None:
+    """Why it stands otherwise than before, with every step."""
+    out.print(f"\n[bold]{escape(_word(changes.CHANGED, locale))}[/]")
+    _say(change_text(change, locale, currency))
+    for step in change.steps:
+        _say(f"  {log_odds(step.contribution, locale)}  {step_text(step, change, locale, currency)}")
