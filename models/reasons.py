@@ -8,8 +8,9 @@ base + sum of the contributions = margin.
 Correlated features share a concept, and a concept is told once: its contribution is the sum over its features. It is a
 *reason* only if that sum is worth :data:`LEAST` or more and one of its raw facts is itself unusual
 (:mod:`models.unusual`); the most telling of those is what is said. After the first reason come those of other
-dimensions, so that not every line is about late orders. Where nothing is a reason the largest changes are listed as
-*small*.
+dimensions, so that not every line is about late orders. What speaks *against* is told through a fact that is a comfort.
+Where nothing is a reason the largest changes are listed as *small*.
+
 The step from the margin to the calibrated probability is the logistic function; probability points are the
 contributions scaled so that they add up to the probability, too.
 """
@@ -27,7 +28,7 @@ from features.registry import REGISTRY, Feature
 from features.snapshots import ELIGIBLE
 from models.churn_model import ChurnModel
 from models.horizons import pooling, window_weights
-from models.unusual import unusual
+from models.unusual import facts
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -151,15 +152,17 @@ def reasons(
     """
     split = contributions(model, frame) if split is None else split
     concepts = Concepts.of(split.values)
-    odd = unusual(frame, [str(name) for name in split.values if name != RHYTHM], spread)
-    raising = concepts.leading(split.values, odd)
-    calm = concepts.leading(-split.values, ~odd)
-    any_fact = concepts.leading(split.values, odd | True)
+    names = [str(name) for name in split.values if tellable(str(name))]
+    firsts = [name for name in TOLD_THROUGH.values() if name in frame]
+    held = facts(frame, list(dict.fromkeys((*names, *firsts))), spread)
+    raising = concepts.leading(split.values, held.unusual)
+    calm = concepts.leading(-split.values, held.comforting, alone=True)
+    any_fact = concepts.leading(split.values, ~held.comforting & frame[list(held.comforting)].notna())
     sums = concepts.sums
     found = _diverse(np.where((sums >= LEAST) & raising.there, sums, -np.inf), concepts.dimension, count)
-    without = np.isneginf(found.strength[:, :1]) if count else np.ones((len(frame), 1), dtype=bool)
-    small = _strongest(np.where(without & (sums > 0), sums, -np.inf), SMALL_TOLD)
-    against = _strongest(np.where(sums <= -LEAST, -sums, -np.inf), AGAINST_TOLD)
+    without = np.isneginf(found.strength[:, :1])
+    small = _strongest(np.where(without & (sums > 0) & any_fact.there, sums, -np.inf), SMALL_TOLD)
+    against = _strongest(np.where((sums <= -LEAST) & calm.there, -sums, -np.inf), AGAINST_TOLD)
     parts = [
         _rows(found, raising.feature, concepts, REASON),
         _rows(small, any_fact.feature, concepts, SMALL),
@@ -212,7 +215,7 @@ class Leading:
     feature
         Names, shape (n, concepts).
     there
-        Whether a feature of the concept qualified; where none did the name is that of the strongest.
+        Whether a feature of the concept qualified; where none did the name means nothing.
     """
 
     feature: NDArray[np.object_]
@@ -248,31 +251,28 @@ class Concepts:
         """The dimension of each concept: that of its first feature."""
         return np.array([dimension_of(features[0]) for features in self.names.values()])
 
-    def leading(self, along: pd.DataFrame, qualified: pd.DataFrame) -> Leading:
+    def leading(self, along: pd.DataFrame, qualified: pd.DataFrame, *, alone: bool = False) -> Leading:
         """The feature of each concept with the largest value of `along` among those that qualify.
 
-        One that stands for the whole concept (:data:`TOLD_THROUGH`) comes first wherever it qualifies; a feature whose
-        value is not above 0 does not. `qualified` has no column for the label-free part, which is never told.
+        One that stands for the whole concept (:data:`TOLD_THROUGH`) comes first wherever it qualifies, whether the
+        model reads it or not; of others the value must be above 0, and with `alone` no other tells such a concept:
+        after a long silence the last gap between two orders is no comfort. `qualified` has a column per feature that
+        can be told.
         """
-        feature = np.empty((len(along), len(self.names)), dtype=object)
+        feature = np.full((len(along), len(self.names)), OTHER, dtype=object)
         there = np.zeros(feature.shape, dtype=bool)
         for i, (concept, names) in enumerate(self.names.items()):
-            tellable = [name for name in names if name != RHYTHM and name in REGISTRY] or names
-            value = along[tellable].to_numpy()
-            if tellable == [RHYTHM]:
-                feature[:, i] = TOLD_THROUGH[RHYTHM_CONCEPT]
-                continue
-            fits = qualified[tellable].to_numpy() & (value > 0)
+            told = [name for name in names if name in qualified]
+            if told:
+                value = along[told].to_numpy()
+                fits = qualified[told].to_numpy() & (value > 0)
+                feature[:, i] = np.array(told, dtype=object)[np.where(fits, value, -np.inf).argmax(axis=1)]
+                there[:, i] = fits.any(axis=1)
             first = TOLD_THROUGH.get(concept)
-            best = np.where(fits, value, -np.inf).argmax(axis=1)
-            there[:, i] = fits.any(axis=1)
-            best = np.where(there[:, i], best, value.argmax(axis=1))
-            chosen = np.array(tellable, dtype=object)[best]
-            if first in tellable:
+            if first in qualified:
                 speaks = qualified[first].to_numpy()
-                chosen = np.where(speaks, first, chosen)
-                there[:, i] |= speaks
-            feature[:, i] = chosen
+                feature[:, i] = np.where(speaks | alone, first, feature[:, i])
+                there[:, i] = speaks | (there[:, i] & (not alone))
         return Leading(feature, there)
 
 
@@ -327,6 +327,12 @@ def _rows(picked: _Picked, feature: NDArray[np.object_], concepts: Concepts, rol
 def concept_of(name: str) -> str:
     """The concept of a feature, of the label-free model's part or of the window."""
     return RHYTHM_CONCEPT if name in (RHYTHM, WINDOW) else REGISTRY[name].concept
+
+
+def tellable(name: str) -> bool:
+    """Whether a fact of this feature tells a salesman something: it has a side that worries, or is the user's own."""
+    known = REGISTRY.get(name)
+    return known is not None and (known.worse != "" or not known.module.startswith("features."))
 
 
 def dimension_of(name: str) -> str:

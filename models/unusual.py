@@ -5,16 +5,20 @@ of the customer's own earlier windows, and a silence by being longer than nine o
 there is no such past, it is compared with the other customers of the date: (value - median) / ((q75 - q25) / 1.349).
 Where half of them have the same value, so that they have no spread, it is unusual beyond all but a tenth of them.
 
+On the other side of the usual a fact is a comfort: it speaks against a warning.
+
 The limits (a robust z of 1.5 in size, or beyond the own 90 % quantile) are those of the project's rules for reasons; a
 customer at random passes the first, on one side, about one time in fifteen if values are normal.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.passes import QUANTILES
 from features.registry import Feature, registered
 
 Floats = NDArray[np.float64]
@@ -24,35 +28,54 @@ Flags = NDArray[np.bool_]
 UNUSUAL = 1.5
 #: The interquartile range of a normal distribution in standard deviations.
 IQR_TO_SD = 1.349
-#: What is compared with the other customers of a date: the columns of their spread.
-QUANTILES = ("q10", "q25", "median", "q75", "q90")
 
 #: The unit of a column that is a deviation from the customer's own past already.
 _DEVIATION = "standard deviations"
 _SILENCE = "days_since_last_order"
-_SILENCE_IN_LONG_GAPS = "days_since_last_order_vs_q90_gap"
-_LONG_GAP = "gap_q90_days_ever"
+#: The silence in gaps of the customer's own, the long one and the usual one, and the gaps themselves.
+_GAPS = (
+    ("days_since_last_order_vs_q90_gap", "gap_q90_days_ever"),
+    ("days_since_last_order_vs_median_gap", "gap_median_days_ever"),
+)
 
 
-def unusual(frame: pd.DataFrame, features: Sequence[str], spread: pd.DataFrame) -> pd.DataFrame:
-    """Which facts of which customers are unusual on the side that worries (:attr:`features.registry.Feature.worse`).
+@dataclass(frozen=True)
+class Facts:
+    """What can be said of the facts of n customers; bool, index of the snapshots, one column per feature.
+
+    Attributes
+    ----------
+    unusual
+        The fact departs far on the side that worries (:attr:`features.registry.Feature.worse`); of a feature that
+        worries on neither side, on any.
+    comforting
+        The fact lies on the other side: no worse than is usual for the customer, or better than its peers' median.
+        Never of a feature without a side.
+    """
+
+    unusual: pd.DataFrame
+    comforting: pd.DataFrame
+
+
+def facts(frame: pd.DataFrame, features: Sequence[str], spread: pd.DataFrame) -> Facts:
+    """Which facts of which customers are unusual, and which are a comfort.
 
     Parameters
     ----------
     frame
-        Snapshots with `features` as columns; where it also has their ``_z`` columns and the long gap of the customer,
-        facts are held against the customer's own past.
+        Snapshots with `features` as columns; where it also has their ``_z`` columns, the usual and the long gap of the
+        customer, facts are held against the customer's own past.
     features
-        Names of registered features. A feature that worries on neither side is unusual on both.
+        Names of registered features.
     spread
-        The eligible customers of the same date: index feature, columns :data:`QUANTILES`. A feature that it does not
-        have is compared with the customer's own past only.
+        The eligible customers of the same date: index feature, columns :data:`~features.passes.QUANTILES`. A feature
+        that it does not have is compared with the customer's own past only.
 
     Returns
     -------
-    DataFrame
-        bool, index of `frame`, one column per feature. What is unknown is never unusual, and neither is a customer's
-        own past level (``revenue_90d_usual``), which is no fact of its own.
+    Facts
+        What is unknown is neither, and so is a customer's own past level (``revenue_90d_usual``), which is no fact of
+        its own.
 
     Raises
     ------
@@ -63,24 +86,29 @@ def unusual(frame: pd.DataFrame, features: Sequence[str], spread: pd.DataFrame) 
     known = [held[name] for name in features]
     value: Floats = frame[list(features)].to_numpy(dtype=np.float64)
     own = _own_deviations(frame, known)
-    above, below = _beyond_peers(value, known, spread)
+    above, below, better, lower = _beside_peers(value, known, spread)
     from_own = ~np.isnan(own)
     above = np.where(from_own, own >= UNUSUAL, above)
     below = np.where(from_own, own <= -UNUSUAL, below)
-    upwards = np.array([one.worse != "less" for one in known], dtype=bool)
-    downwards = np.array([one.worse != "more" for one in known], dtype=bool)
+    better, lower = np.where(from_own, own >= 0, better), np.where(from_own, own <= 0, lower)
+    more = np.array([one.worse == "more" for one in known], dtype=bool)
+    less = np.array([one.worse == "less" for one in known], dtype=bool)
     past = {one.usual for one in held.values() if one.usual is not None and one.usual.endswith("_usual")}
-    fact = np.array([one.name not in past for one in known], dtype=bool)
-    found = (above & upwards | below & downwards) & fact & ~np.isnan(value)
-    return pd.DataFrame(found, index=frame.index, columns=list(features))
+    told = np.array([one.name not in past for one in known], dtype=bool) & ~np.isnan(value)
+    odd, calm = (above & ~less | below & ~more) & told, (lower & more | better & less) & told
+
+    def framed(flags: Flags) -> pd.DataFrame:
+        return pd.DataFrame(flags, index=frame.index, columns=list(features))
+
+    return Facts(framed(odd), framed(calm))
 
 
 def _own_deviations(frame: pd.DataFrame, features: Sequence[Feature]) -> Floats:
     """Deviation from the customer's own past, shape (n, features); NaN where none is known.
 
-    For a silence: infinite beyond the long gap, 0 within it.
+    For a silence: infinite beyond the long gap, 1 within it, minus infinite within the usual one.
     """
-    silence = _beyond_long_gap(frame)
+    silence = _beyond_gaps(frame)
     unknown = np.full(len(frame), np.nan)
     columns = []
     for one in features:
@@ -94,19 +122,26 @@ def _own_deviations(frame: pd.DataFrame, features: Sequence[Feature]) -> Floats:
     return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0))
 
 
-def _beyond_long_gap(frame: pd.DataFrame) -> Floats:
-    """Infinite where the silence is longer than nine of ten of the customer's own gaps, else 0; NaN without a gap."""
-    if _SILENCE_IN_LONG_GAPS in frame:
-        gaps = frame[_SILENCE_IN_LONG_GAPS].to_numpy(dtype=np.float64)
-    elif {_SILENCE, _LONG_GAP} <= set(frame):
-        gaps = (frame[_SILENCE] / frame[_LONG_GAP]).to_numpy(dtype=np.float64)
-    else:
-        return np.full(len(frame), np.nan)
-    return np.where(np.isnan(gaps), np.nan, np.where(gaps > 1, np.inf, 0.0))
+def _beyond_gaps(frame: pd.DataFrame) -> Floats:
+    """Infinite where the silence is longer than nine of ten of the customer's own gaps; minus infinite where it is no
+    longer than half of them; 1 between, 0 where the half is not known; NaN without a gap.
+    """
+    long, usual = (_in_gaps(frame, name, gap) for name, gap in _GAPS)
+    found = np.where(long > 1, np.inf, np.where(np.isnan(usual), 0.0, np.where(usual > 1, 1.0, -np.inf)))
+    return np.where(np.isnan(long), np.nan, found)
 
 
-def _beyond_peers(value: Floats, features: Sequence[Feature], spread: pd.DataFrame) -> tuple[Flags, Flags]:
-    """Far above, and far below, the other customers of the date; each of shape (n, features)."""
+def _in_gaps(frame: pd.DataFrame, name: str, gap: str) -> Floats:
+    """The silence in gaps of one kind; NaN where it is unknown."""
+    if name in frame:
+        return frame[name].to_numpy(dtype=np.float64)
+    if {_SILENCE, gap} <= set(frame):
+        return (frame[_SILENCE] / frame[gap]).to_numpy(dtype=np.float64)
+    return np.full(len(frame), np.nan)
+
+
+def _beside_peers(value: Floats, features: Sequence[Feature], spread: pd.DataFrame) -> tuple[Flags, ...]:
+    """Far above, far below, above and below the other customers of the date; each of shape (n, features)."""
     q10, q25, median, q75, q90 = spread.reindex([one.name for one in features])[list(QUANTILES)].to_numpy(float).T
     flag = np.array([one.unit == "flag" for one in features], dtype=bool)
     spreads = (q75 > q25) & ~flag
@@ -114,4 +149,5 @@ def _beyond_peers(value: Floats, features: Sequence[Feature], spread: pd.DataFra
     # A flag is unusual only where nine of ten do not have it: its q90 is then 0, or its q10 is 1.
     high = np.where(spreads, median + far, np.where(flag & (q90 > 0), np.nan, q90))
     low = np.where(spreads, median - far, np.where(flag & (q10 < 1), np.nan, q10))
-    return np.where(spreads, value >= high, value > high), np.where(spreads, value <= low, value < low)
+    above, below = np.where(spreads, value >= high, value > high), np.where(spreads, value <= low, value < low)
+    return above, below, value > median, value < median

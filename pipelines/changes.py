@@ -27,6 +27,8 @@ from serving.story import Happening, Share, Step
 By = Literal["table", "day"]
 #: More days than these are put together by table.
 MOST_EVENTS = 12
+#: Customers that are taken apart at once.
+AT_ONCE = 2_000
 #: What is worth less than this, in log-odds, is not told of a step.
 TOLD_FROM = 0.005
 
@@ -60,8 +62,14 @@ def steps_between(earlier: DatedDay, later: DatedDay, customers: Sequence[str], 
     dict
         By customer; the steps in order: time, events as they became known, model.
     """
-    if not customers:
-        return {}
+    found: dict[str, Steps] = {}
+    for start in range(0, len(customers), AT_ONCE):
+        found |= _steps_of_some(earlier, later, customers[start : start + AT_ONCE], by)
+    return found
+
+
+def _steps_of_some(earlier: DatedDay, later: DatedDay, customers: Sequence[str], by: By) -> dict[str, Steps]:
+    """The same of so many customers as memory holds."""
     old, new = earlier.champion.model, later.champion.model
     same = earlier.champion.version == later.champion.version
     facts = new_facts(later.intake.events, customers, earlier.as_of, later.as_of)
@@ -87,15 +95,15 @@ def steps_between(earlier: DatedDay, later: DatedDay, customers: Sequence[str], 
     went = np.array([a for a, _ in pairs], dtype="int64")
     events = moves(old, along.iloc[went].set_axis(along.index[came]), along.iloc[came])
     happened = _happenings(later, chosen) if pairs else {}
+    of_time, of_events = _shares(time), dict(zip(came, _shares(events), strict=True))
     found = {}
     for i, who in enumerate(customers):
-        steps = [Step("time", float(margins[first[i]] - start[i]), shares=_shares(time.iloc[[i]]))]
+        steps = [Step("time", float(margins[first[i]] - start[i]), shares=of_time[i])]
         for step, place in enumerate(places[who][1:]):
             table, day = paths[who][step].table, paths[who][step].day
-            row = int(np.flatnonzero(came == place)[0])
             new_there = _added(happened.get(place - 1, ()), happened.get(place, ()))
             worth = float(margins[place] - margins[place - 1])
-            steps.append(Step("events", worth, table, day, new_there, _shares(events.iloc[[row]])))
+            steps.append(Step("events", worth, table, day, new_there, of_events[place]))
         if not same:
             steps.append(Step("model", float(end[i] - margins[last[i]])))
         found[who] = Steps(float(start[i]), float(end[i]), tuple(steps))
@@ -154,37 +162,51 @@ def _margins(model: Any, frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.flo
     return probability_frame(model.margins(frame), frame["churn_window_days"])["margin"].to_numpy()
 
 
-def _shares(row: pd.DataFrame) -> tuple[Share, ...]:
-    """One row of moves by concept, strongest first, without what is next to nothing."""
-    concepts = Concepts.of(row)
-    told = zip(concepts.names, concepts.dimension, concepts.sums[0], strict=True)
-    shares = [Share(name, str(dimension), float(worth)) for name, dimension, worth in told if abs(worth) >= TOLD_FROM]
-    return tuple(sorted(shares, key=lambda share: (-abs(share.contribution), share.concept)))
+def _shares(rows: pd.DataFrame) -> list[tuple[Share, ...]]:
+    """Rows of moves by concept, strongest first, without what is next to nothing."""
+    concepts = Concepts.of(rows)
+    names = list(zip(concepts.names, map(str, concepts.dimension), strict=True))
+    found = []
+    for sums in concepts.sums.tolist():
+        told = [Share(*name, worth) for name, worth in zip(names, sums, strict=True) if abs(worth) >= TOLD_FROM]
+        found.append(tuple(sorted(told, key=lambda share: (-abs(share.contribution), share.concept))))
+    return found
 
 
 _Events = tuple[Happening, ...]
 
 
 def _happenings(day: DatedDay, chosen: Sequence[Variant]) -> dict[int, _Events]:
-    """The timeline of each variant since the earlier date, by the variant's number."""
+    """What the timelines of a customer's variants do not all hold, by the variant's number."""
     events = variants(day.intake.events, chosen, day.kept.population.starts)
     with events.connect(0) as con:
         cutoffs.lay_out_time(con)
         cutoffs.set_cutoffs(con, [day.as_of])
         cutoffs.set_accounts(con, "industry")
-        found = timeline(con)
+        rows = timeline(con)
+    number = rows["customer_id"].str[1:].astype("int64")
+    whose = pd.Series([one.customer_id for one in chosen])
+    copies = whose.map(whose.value_counts())
+    detail = without_names(rows)
+    key = rows.drop(columns=["as_of", "customer_id"]).assign(detail=detail, whose=number.map(whose))
+    held = number.groupby([key[name] for name in key], dropna=False).transform("nunique")
     told: dict[int, _Events] = {}
-    for name, rows in found.groupby("customer_id", sort=False):
-        told[int(str(name)[1:])] = tuple(happenings(rows, f"{name}/"))
+    for name, some in rows.assign(detail=detail)[held < number.map(copies)].groupby(number, sort=False):
+        told[int(str(name))] = tuple(happenings(some))
     return told
 
 
-def happenings(rows: pd.DataFrame, own: str = "") -> Iterable[Happening]:
-    """Rows of a timeline as they are told; `own` is what the ids of a variant's rows begin with."""
+def without_names(rows: pd.DataFrame) -> pd.Series:
+    """The details of events without the variants' names, with which the ids of their rows begin."""
+    own = zip(rows["detail"], rows["customer_id"], strict=True)
+    return pd.Series([detail.replace(f"{name}/", "") for detail, name in own], index=rows.index, dtype="str")
+
+
+def happenings(rows: pd.DataFrame) -> Iterable[Happening]:
+    """Rows of a timeline as they are told."""
     for row in rows.to_dict("records"):
         amount = None if pd.isna(row["amount"]) else float(row["amount"])
-        detail = row["detail"].replace(own, "") if own else row["detail"]
-        yield Happening(row["happened_at"].date(), row["kind"], amount, detail)
+        yield Happening(row["happened_at"].date(), row["kind"], amount, row["detail"])
 
 
 def _added(before: _Events, after: _Events) -> _Events:

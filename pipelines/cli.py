@@ -22,6 +22,7 @@ from features.errors import KizashiError, SettingsError
 from pipelines import (
     cli_accounts,
     cli_economics,
+    cli_explain,
     cli_features,
     cli_models,
     cli_notify,
@@ -194,28 +195,6 @@ def backtest(
     )
 
 
-@app.command(epilog="Example: kizashi explain C0042 --data orders/ --as-of 2026-10-01")
-def explain(
-    customer: Annotated[str, typer.Argument(help="Id of the customer.")],
-    data: Data,
-    as_of: AsOf = None,
-    config: Config = None,
-    out: Out = DEFAULT_OUT,
-    layout: Layout = "",
-) -> None:
-    """Tell why one customer was flagged: every reason, and how they add up."""
-    request = request_of(data, out, as_of, config, layout)
-    from pipelines import console
-    from pipelines.engines import engine_of
-    from pipelines.intake import take_in
-    from pipelines.story import explain as tell
-
-    with console.bar() as report, engine_of(request.settings(), progress=report) as engine:
-        intake = take_in(request, engine=engine)
-        story = tell(intake, customer, progress=report)
-    console.story(story, intake.settings.project.currency)
-
-
 @app.command(epilog="Example: kizashi demo --customers 300")
 def demo(
     customers: Annotated[int, typer.Option("--customers", min=100, help="Customers of the simulated company.")] = 400,
@@ -303,6 +282,7 @@ def simulate(
 
 
 cli_features.add_to(app)
+cli_explain.add_to(app)
 cli_accounts.add_to(app)
 cli_economics.add_to(app)
 cli_models.add_to(app)

@@ -47,6 +47,7 @@ Multiples = Annotated[
     AfterValidator(_rising),
     Allowed("one or more numbers from 1 to 5, each above the one before, such as [1.5, 2.0]"),
 ]
+Tongue = Annotated[Literal["en", "ja", "zh"], Allowed('"en", "ja" or "zh"')]
 EngineKind = Annotated[Literal["local", "dask"], Allowed('"local" or "dask"')]
 Scheduler = Annotated[
     str,
@@ -86,6 +87,7 @@ class Project(Section):
 
     timezone: Zone = "UTC"
     currency: Currency = ""
+    language: Tongue = "en"
 
 
 class Quarantine(Section):

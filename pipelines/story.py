@@ -23,7 +23,7 @@ from models.health_history import month_steps
 from models.horizons import PROBABILITIES, probability_frame
 from models.levels import LEVELS, LOUDNESS
 from models.reasons import Concepts, contributions
-from pipelines.changes import happenings, steps_between
+from pipelines.changes import happenings, steps_between, without_names
 from pipelines.dated import SAME, DatedDay, dated, snapshots
 from pipelines.explaining import Terms, explained, figures_of
 from pipelines.intake import Intake
@@ -31,6 +31,7 @@ from pipelines.levelling import health_of
 from pipelines.past_cases import similar
 from pipelines.settings import database_url
 from pipelines.what_if import clearing
+from serving.records import INTERVAL, SCORE_NUMBERS
 from serving.rows import records
 from serving.store import Store
 from serving.story import Change, Happening, HealthLine, ReasonLine, Share, Signal, Similar, Standing, Step, Story
@@ -130,7 +131,8 @@ def standing_of(day: DatedDay, customer_id: str) -> Standing:
     inside = score["cohort"] == ELIGIBLE
     cohort = day.scores.loc[day.scores["cohort"] == ELIGIBLE, "churn_probability"]
     levels = {one.name: one.threshold for one in day.champion.model.levels.levels if one.threshold is not None}
-    number = {name: _number(score.get(name)) for name in score.index}
+    numbers = (*SCORE_NUMBERS, *INTERVAL)
+    number = {name: _number(score[name]) for name in numbers}
     return Standing(
         as_of=day.as_of,
         level=str(score["level"]),
@@ -228,7 +230,7 @@ def _timeline(day: DatedDay, customer_id: str) -> tuple[Happening, ...]:
         cutoffs.set_accounts(con, "industry")
         rows = timeline(con)
     rows = rows[rows["happened_at"] >= pd.Timestamp(day.as_of - timedelta(days=TIMELINE_DAYS))]
-    told = [*happenings(rows, f"{customer_id}/"), *_warnings(day, customer_id)]
+    told = [*happenings(rows.assign(detail=without_names(rows))), *_warnings(day, customer_id)]
     return tuple(sorted(told, key=lambda one: one.on))
 
 

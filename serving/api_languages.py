@@ -16,7 +16,7 @@ def spoken(headers: Headers) -> str:
     wanted: list[tuple[float, str]] = []
     for part in ",".join(headers.getlist("accept-language")).split(","):
         tag, _, weight = (piece.strip() for piece in part.partition(";"))
-        wanted.append((_weight(weight), ENGLISH if tag == "*" else tag))
+        wanted.append((_weight(weight), ENGLISH if tag == "*" else tag.lower()))
     # sorted() keeps the order of tags that weigh the same
     tags = [tag for weight, tag in sorted(wanted, key=lambda one: -one[0]) if weight > 0 and tag]
     return negotiate_locale(tags, LANGUAGES, sep="-") or ENGLISH

@@ -71,8 +71,9 @@ def rule_text(rule: str, locale: str = "en") -> str:
 def part_text(part: str, locale: str = "en") -> str:
     """One thing that makes a level (`Standing.level_parts`), with that level: "the health score (Orange)"."""
     source, *rest = part.split(":")
-    rule = rule_text(rest[0], locale) if source == "rule" and len(rest) > 1 else ""
-    named = level_part(part, rule, locale)
+    named = level_part(part, locale=locale)
+    if source == "rule" and len(rest) > 1:
+        named = language(locale).words(changes.RULE, rule=rule_text(rest[0], locale))
     if source == "raised":
         return named
     return language(locale).words(changes.PART, source=named, level=level_name(rest[-1], locale))
@@ -240,8 +241,10 @@ def _from_to(change: Change, locale: str) -> str:
 
 
 def _strongest(change: Change) -> list[Step]:
-    """The steps that moved the score, the strongest first."""
-    moved = [step for step in change.steps if abs(known(step.contribution) or 0.0) >= LEAST]
+    """The steps that moved the score, the strongest first; those of a tenth of the strongest and less are left out."""
+    moves = [abs(known(step.contribution) or 0.0) for step in change.steps]
+    least = max(LEAST, max(moves, default=0.0) / 10)
+    moved = [step for step, size in zip(change.steps, moves, strict=True) if size >= least]
     return sorted(moved, key=lambda step: -abs(step.contribution))
 
 

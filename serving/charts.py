@@ -2,7 +2,7 @@
 
 A chart knows no words and no colours of its own: labels come from the caller, in any language, and colours from the
 classes of ``pages/kizashi.css``. Nothing is told by colour alone: bars bear their sign and a hatching, lanes have
-shapes, levels have a sign and a pattern. Charts are drawn 400 units wide, so that their words are legible on a phone.
+shapes, levels have a sign and a pattern. Charts are drawn 360 units wide, so that their words are legible on a phone.
 Each is an image with a title and a description; whoever shows one puts its figures beside it as a table.
 """
 
@@ -10,9 +10,10 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import zip_longest
 from xml.sax.saxutils import escape, quoteattr
 
-WIDTH = 400.0
+WIDTH = 360.0
 #: Level -> its sign, which stands wherever its colour does.
 SIGNS: Mapping[str, str] = {"red": "◆", "orange": "▲", "yellow": "■", "blue": "●", "none": "○"}
 #: Shapes of the dots of a lane.
@@ -95,7 +96,9 @@ class Mark:
 
 def legible(words: str) -> str:
     """The words without what neither HTML nor XML can hold: control characters and halves of characters."""
-    return "".join(c for c in words if c in "\t\n" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _NO_XML))
+    return "".join(
+        c for c in words if c in "\t\n" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _NO_XML)
+    )
 
 
 def waterfall(about: About, start: Bar, steps: Sequence[Bar], end: Bar, line: Mark | None = None) -> str:
@@ -118,7 +121,7 @@ def waterfall(about: About, start: Bar, steps: Sequence[Bar], end: Bar, line: Ma
     drawn = [_hatching(about, "raises"), _line(place(start.value), _ROW / 2, place(start.value), bottom, "guide")]
     if line:
         drawn.append(_line(place(line.value), 0, place(line.value), bottom, "limit"))
-        drawn.append(_text(line.label, place(line.value), bottom + 14, size=_SMALL, anchor=_side(place(line.value))))
+        drawn.append(_centred(line.label, place(line.value), bottom + 14))
     drawn += _row(start.label, start.shown, 0)
     drawn.append(_pin(place(start.value), 0))
     for i, step in enumerate(steps, start=1):
@@ -152,11 +155,12 @@ def timeline(
         drawn.append(_text(lane.label, _EDGE, top + 9, size=_SMALL, klass="quiet"))
         drawn.append(_line(_EDGE, top + 24, WIDTH - _EDGE, top + 24, "lane"))
         drawn += [_dot(dot, lane.shape, place(dot.on), top + 24) for dot in lane.dots if since <= dot.on <= until]
-        for span in lane.spans:
+        spans = [span for span in lane.spans if span.end > since and span.start <= until]
+        for span, following in zip_longest(spans, spans[1:]):
             first, last = place(max(span.start, since)), place(min(span.end, until))
-            if span.end > since and span.start <= until:
-                drawn += _span(about, span, first, max(last - first, 3.0), top)
-    drawn += [_text(words, place(day), bottom + 14, size=_SMALL, anchor=_side(place(day))) for day, words in ticks]
+            room = (place(following.start) if following else WIDTH - _EDGE) - first
+            drawn += _span(about, span, first, max(last - first, 3.0), top, room)
+    drawn += [_centred(words, place(day), bottom + 14) for day, words in ticks]
     levels = sorted({span.level for lane in lanes for span in lane.spans})
     return _svg(about, bottom + 22, [*(_level_pattern(about, level) for level in levels), *drawn])
 
@@ -202,14 +206,17 @@ def history(
         drawn.append(_text(str(value), left - 6, height(value) + 4, size=_SMALL, anchor="end", klass="quiet"))
     if reference:
         drawn.append(_line(left, height(reference.value), WIDTH - _EDGE, height(reference.value), "limit"))
-        drawn.append(_text(reference.label, left + 4, height(reference.value) - 5, size=_SMALL))
+        # at the end from which the score is further away
+        first, last = (abs(points[at][1] - reference.value) for at in (0, -1))
+        x, anchor = (left + 4, "start") if first > last else (WIDTH - _EDGE, "end")
+        drawn.append(_text(reference.label, x, height(reference.value) - 5, size=_SMALL, anchor=anchor))
     where = " ".join(f"{_n(place(day))},{_n(height(value))}" for day, value, _shown in points)
     drawn.append(f'<polyline class="trend" points="{where}"/>')
     drawn += [
         f'<circle class="point" cx="{_n(place(day))}" cy="{_n(height(value))}" r="3">{_title(shown)}</circle>'
         for day, value, shown in points
     ]
-    drawn += [_text(words, place(day), bottom + 18, size=_SMALL, anchor=_side(place(day))) for day, words in ticks]
+    drawn += [_centred(words, place(day), bottom + 18) for day, words in ticks]
     return _svg(about, bottom + 26, drawn)
 
 
@@ -259,6 +266,11 @@ def _text(
     )
 
 
+def _centred(words: str, x: float, y: float) -> str:
+    """Small words under a place."""
+    return _text(words, _within(x, words), y, size=_SMALL, anchor="middle")
+
+
 def _title(words: str) -> str:
     return f"<title>{_words(words)}</title>"
 
@@ -295,11 +307,13 @@ def _dot(dot: Dot, shape: str, x: float, y: float) -> str:
     return f'<polygon class="{klass}" points="{points}">{_title(dot.told)}</polygon>'
 
 
-def _span(about: About, span: Span, x: float, wide: float, top: float) -> list[str]:
-    """A warning's bar, its sign and name above it as far as there is room."""
-    bar = f"<g>{_title(span.label)}{_rect(x, top + 18, wide, 12, 'span', fill=f'url(#{about.name}-{span.level})')}</g>"
-    room = WIDTH - _EDGE - x
-    return [bar, _text(fitted(span.label, min(max(wide, 14.0), room), _SMALL), x, top + 14, size=_SMALL)]
+def _span(about: About, span: Span, x: float, wide: float, top: float, room: float) -> list[str]:
+    """A warning's bar, with its level above it: by its name where there is room, else by its sign."""
+    sign = SIGNS[span.level]
+    whole = f"{sign} {span.label}"
+    bar = _rect(x, top + 18, wide, 12, "span", fill=f"url(#{about.name}-{span.level})")
+    words = whole if width(whole, _SMALL) <= room else sign
+    return [f"<g>{_title(whole)}{bar}</g>", _text(words, x, top + 14, size=_SMALL)]
 
 
 def _hatching(about: About, klass: str) -> str:
@@ -343,9 +357,10 @@ def _bounds(values: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high - low > 1e-9 else (low - 0.5, high + 0.5)
 
 
-def _side(x: float) -> str:
-    """How words at a place are anchored so that they stay within the chart."""
-    return "start" if x < WIDTH / 4 else "end" if x > WIDTH * 3 / 4 else "middle"
+def _within(x: float, words: str) -> float:
+    """The place nearest to `x` at which small words, centred, stay within the chart."""
+    half = min(width(legible(words), _SMALL), WIDTH) / 2
+    return min(max(x, half), WIDTH - half)
 
 
 def _n(value: float) -> str:

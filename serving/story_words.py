@@ -8,8 +8,7 @@ import math
 
 from babel import numbers
 
-from features.snapshots import ELIGIBLE
-from models.reasons import AGAINST, REASON, REST, SMALL
+from features.tracks import ELIGIBLE
 from serving.change_words import (
     caution,
     change_short,
@@ -30,6 +29,7 @@ from serving.change_words import (
     together,
     what_if_text,
 )
+from serving.records import ROLES
 from serving.story import Case, ReasonLine, Similar, Standing, Story
 from serving.wording import (
     ReasonFacts,
@@ -78,6 +78,8 @@ __all__ = [
     "what_if_text",
     "why_text",
 ]
+
+REASON, AGAINST, SMALL, REST = ROLES
 
 
 def log_odds(value: float | None, locale: str = "en") -> str:

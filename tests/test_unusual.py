@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.registry import REGISTRY, registered
-from models.unusual import IQR_TO_SD, QUANTILES, UNUSUAL, unusual
+from models.unusual import IQR_TO_SD, QUANTILES, UNUSUAL, facts
 
 NAN = float("nan")
 #: A feature of each side that has a `_z` column.
@@ -25,7 +25,7 @@ def spread(**rows) -> pd.DataFrame:
 def told(name: str, values, *, against=AROUND_100, **others) -> list[bool]:
     """Whether each value of one feature is unusual, with other columns of the snapshots beside it."""
     frame = pd.DataFrame({name: values, **others}, dtype=float)
-    return unusual(frame, [name], spread(**{name: against}))[name].tolist()
+    return facts(frame, [name], spread(**{name: against})).unusual[name].tolist()
 
 
 def test_the_features_of_these_tests_worry_on_the_sides_that_they_stand_for():
@@ -142,7 +142,7 @@ def test_a_flag_is_unusual_on_its_worrying_side_where_nine_of_ten_others_are_not
 def test_the_unknown_is_never_unusual(name):
     deviations = {f"{name.removesuffix('_vs_usual')}_z": -9.0, "days_since_last_order_vs_q90_gap": 9.0, name: NAN}
     frame = pd.DataFrame(deviations, index=[0])
-    assert not unusual(frame, [name], spread(**{name: AROUND_100})).iloc[0, 0]
+    assert not facts(frame, [name], spread(**{name: AROUND_100})).unusual.iloc[0, 0]
 
 
 def test_a_customer_s_own_past_level_is_no_fact_of_its_own():
@@ -157,13 +157,13 @@ def test_a_comparison_with_the_usual_is_a_fact_though_its_name_ends_alike():
 
 def test_a_feature_whose_spread_is_not_known_is_held_against_the_own_past_only():
     frame = pd.DataFrame({LESS: [0.0, 0.0], f"{LESS}_z": [-2.0, NAN]})
-    assert unusual(frame, [LESS], spread(overdue_amount=AROUND_100))[LESS].tolist() == [True, False]
+    assert facts(frame, [LESS], spread(overdue_amount=AROUND_100)).unusual[LESS].tolist() == [True, False]
 
 
 def test_the_answer_has_the_rows_and_the_columns_asked_for_and_leaves_what_it_was_given():
     frame = pd.DataFrame({MORE_OF_PEERS: [200.0, 0.0], LESS_OF_PEERS: [200.0, 0.0]}, index=["b", "a"])
     before = frame.copy()
-    found = unusual(frame, [LESS_OF_PEERS, MORE_OF_PEERS], spread(**dict.fromkeys(frame, AROUND_100)))
+    found = facts(frame, [LESS_OF_PEERS, MORE_OF_PEERS], spread(**dict.fromkeys(frame, AROUND_100))).unusual
     expected = pd.DataFrame({LESS_OF_PEERS: [False, True], MORE_OF_PEERS: [True, False]}, index=["b", "a"])
     pd.testing.assert_frame_equal(found, expected)
     pd.testing.assert_frame_equal(frame, before)
@@ -171,13 +171,13 @@ def test_the_answer_has_the_rows_and_the_columns_asked_for_and_leaves_what_it_wa
 
 def test_no_features_and_no_customers_give_empty_answers():
     frame = pd.DataFrame({MORE_OF_PEERS: [200.0]})
-    assert unusual(frame, [], spread()).shape == (1, 0)
-    assert unusual(frame[:0], [MORE_OF_PEERS], spread(overdue_amount=AROUND_100)).shape == (0, 1)
+    assert facts(frame, [], spread()).unusual.shape == (1, 0)
+    assert facts(frame[:0], [MORE_OF_PEERS], spread(overdue_amount=AROUND_100)).unusual.shape == (0, 1)
 
 
 def test_a_name_that_nobody_declared_is_an_error():
     with pytest.raises(KeyError, match="revenue_91d"):
-        unusual(pd.DataFrame({"revenue_91d": [1.0]}), ["revenue_91d"], spread())
+        facts(pd.DataFrame({"revenue_91d": [1.0]}), ["revenue_91d"], spread()).unusual
 
 
 QUANTITY = st.floats(-1e6, 1e6)

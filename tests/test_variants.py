@@ -224,6 +224,8 @@ INVOICES = lines(
     A           I2         2025-01-02 2025-02-01 40     -                2025-03-05T08:00
     B           I3         2025-01-02 2025-02-01 30     2025-03-01T09:00 2025-01-02
     B           I4         2025-01-02 2025-02-01 30     2025-03-01T09:00 2025-03-08
+    C           I5         2025-01-02 2025-02-01 30     2025-03-07T09:00 2025-01-02
+    C           I5         2025-01-02 2025-02-01 30     -                2025-03-05T08:00
     """
 )
 ACCOUNTS = pd.DataFrame(
@@ -260,6 +262,13 @@ def test_the_day_of_a_fact_is_the_first_cutoff_that_sees_it(small):
         ("B", "finances", "03-09", 1),
     ]
     assert found.dtypes.astype("str").tolist() == ["str", "str", "datetime64[s]", "int64"]
+
+
+def test_a_fact_that_was_taken_back_before_its_time_is_not_new(small):
+    found = new_facts(small, ["C"], MARCH, date(2025, 3, 31))
+    assert [(table, f"{day:%m-%d}") for table, day in zip(found["table"], found["day"], strict=True)] == [
+        ("finances", "03-06")
+    ]
 
 
 def test_a_span_begins_after_its_first_cutoff_and_ends_with_its_last(small):
@@ -304,7 +313,7 @@ def test_customers_come_from_any_bucket_with_their_columns_and_parents(small):
         found = con.execute("SELECT customer_id, parent_id, size FROM customers ORDER BY 1").fetchall()
         invoices = con.execute("SELECT invoice_id FROM finances ORDER BY 1").fetchall()
     assert found == [("A!", "D", 4), ("B!", None, 5), ("C!", "D", 6), ("D!", None, 7)]
-    assert invoices == [("A!/I1",), ("A!/I2",), ("A!/I2",), ("B!/I3",), ("B!/I4",)]
+    assert invoices == [("A!/I1",), ("A!/I2",), ("A!/I2",), ("B!/I3",), ("B!/I4",), ("C!/I5",), ("C!/I5",)]
 
 
 def test_sources_begin_when_those_of_the_company_do(small):

@@ -23,7 +23,7 @@ from typing import Any
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.plurals import get_plural
-from babel.messages.pofile import read_po, write_po
+from babel.messages.pofile import PoFileError, read_po, write_po
 
 from models.warning_rule_list import WARNING_RULES
 from serving.words.speech import CATALOGUES, DOMAIN, KEYWORDS, LANGUAGES
@@ -79,11 +79,17 @@ def key(message: str | Sequence[str]) -> str:
 
 
 def read(path: Path, language: str) -> Catalog:
-    """A file as a catalogue; an empty one where there is no file."""
+    """A file as a catalogue; an empty one where there is no file.
+
+    Raises
+    ------
+    PoFileError
+        If a line of it cannot be read, or a message has more plural forms than the language.
+    """
     if not path.exists():
         return Catalog(locale=language)
     with path.open("rb") as file:
-        return read_po(file, locale=language)
+        return read_po(file, locale=language, abort_invalid=True)
 
 
 def write(catalogue: Catalog, path: Path) -> None:
@@ -117,6 +123,7 @@ def updated(old: Catalog, said: Said) -> Catalog:
 def problems(catalogue: Catalog, said: Said) -> list[str]:
     """What is wrong with a catalogue, one line each; empty if all is well."""
     language = str(catalogue.locale)
+    forms = get_plural(language).num_plurals
     found = _clashes(said)
     if catalogue.plural_forms != _forms(language):
         found.append(f"{language}: its Plural-Forms are {catalogue.plural_forms!r}; expected {_forms(language)!r}.")
@@ -125,7 +132,7 @@ def problems(catalogue: Catalog, said: Said) -> list[str]:
         if entry is None or entry.id != message:
             found.append(f"{language}: missing: {key(message)!r}. Run make messages, and translate it.")
         else:
-            found += [f"{language}: {fault}: {key(message)!r}." for fault in _faults(entry, catalogue.num_plurals)]
+            found += [f"{language}: {fault}: {key(message)!r}." for fault in _faults(entry, forms)]
     kept = [*(entry.id for entry in catalogue if entry.id), *(entry.id for entry in catalogue.obsolete.values())]
     gone = sorted(key(entry) for entry in kept if entry not in said)
     return found + [f"{language}: obsolete: {message!r}. Run make messages." for message in gone]
@@ -151,14 +158,18 @@ def main(arguments: Collection[str] | None = None, catalogues: Path = CATALOGUES
     wrong: dict[str, None] = {}
     for language in LANGUAGES[1:]:
         path = place_of(language, catalogues)
-        catalogue = read(path, language)
+        try:
+            catalogue = read(path, language)
+        except PoFileError as fault:
+            wrong[f"{language}: {path} cannot be read: {fault}."] = None
+            continue
         if check:
             wrong |= dict.fromkeys(problems(catalogue, said))
             continue
         catalogue = updated(catalogue, said)
         write(catalogue, path)
         todo = sum(not _translated(entry) for entry in catalogue if entry.id)
-        print(f"{path.parent.parent.name}: {len(said)} messages, {todo} to be translated")
+        print(f"{language}: {len(said)} messages, {todo} to be translated")
     for problem in wrong:
         print(problem)
     return 1 if wrong else 0
@@ -194,26 +205,27 @@ def _clashes(said: Said) -> list[str]:
     return [f"said both in one way and in another: {words!r}." for words, n in counted.items() if n > 1]
 
 
-def _strings(entry: Message) -> tuple[str, ...]:
+def strings(entry: Message) -> tuple[str, ...]:
+    """The translations of a message, one for each plural form; empty ones are missing."""
     return (entry.string or "",) if isinstance(entry.string, str | None) else tuple(entry.string)
 
 
 def _translated(entry: Message) -> bool:
-    return all(_strings(entry)) and not entry.fuzzy
+    return all(strings(entry)) and not entry.fuzzy
 
 
 def _faults(entry: Message, forms: int) -> list[str]:
     """What is wrong with the translation of one message."""
     source: tuple[str, ...] = (entry.id,) if isinstance(entry.id, str) else tuple(entry.id)
-    strings = _strings(entry)
+    said = strings(entry)
     found = ["fuzzy"] if entry.fuzzy else []
-    if len(strings) != (forms if len(source) > 1 else 1):
-        return [*found, f"found {len(strings)} plural forms, expected {forms}"]
-    if not all(strings):
+    if len(said) != (forms if len(source) > 1 else 1):
+        return [*found, f"found {len(said)} plural forms, expected {forms}"]
+    if not all(said):
         return [*found, "missing"]
     try:
         wanted = [placeholders(words) for words in source]
-        told = [placeholders(words) for words in strings]
+        told = [placeholders(words) for words in said]
     except ValueError:
         return [*found, "braces that do not match"]
     # A form for one may leave out the number, as the English one may; the form for many says what the English says.

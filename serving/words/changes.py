@@ -187,6 +187,7 @@ PART_GONE_SHORT = text("no longer: {part}")
 
 #: What makes a level, and the level that it makes.
 PART = text("{source} ({level})")
+RULE = text("the rule “{rule}”")
 
 #: Kind of a what-if -> to another level, and to none at all; with an amount, and without.
 CLEARS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {

@@ -32,7 +32,7 @@ SENTENCES: Sentences = {
             when="value >= 0.5",
             usual="inquiries_90d_usual about",
         ),
-        *flag(text("The account has stopped sending inquiries."), text("The account has not stopped inquiring.")),
+        *flag(text("The account has stopped sending inquiries."), text("Inquiries have not stopped.")),
     ),
     "contact_lost": (
         say(

@@ -79,7 +79,7 @@ _SIGNS: Sentences = {
         text("Orders, inquiries and answers have not all stopped."),
     ),
     "cooling_signs": (
-        say("No sign of cooling: orders, inquiries and replies are as usual.", when="value < 0.5"),
+        say("No sign of cooling in orders, inquiries or replies.", when="value < 0.5"),
         say("Signs of cooling: {n} of 3 (fewer orders, fewer inquiries, later replies).", n="value number"),
     ),
     "comparison_signs": (
@@ -104,7 +104,7 @@ _SIGNS: Sentences = {
         ),
         say("Small warning signs of the past year add up to {now}.", now="value number"),
     ),
-    "weak_signal_sum_90d_ago": (say("Small warning signs added up to {before} 90 days ago.", before="value number"),),
+    "weak_signal_sum_90d_ago": (say("Small warning signs 90 days ago added up to {before}.", before="value number"),),
     "weak_signal_sum_change_90d": (
         say(
             "Small warning signs of the past year add up to {now}; 90 days ago they added up to {before}.",

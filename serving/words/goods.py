@@ -52,13 +52,12 @@ SENTENCES: Sentences = {
         say("Bought from as wide a range of product lines as usual in the last 90 days.", when="value > -0.02"),
     ),
     "strongest_product_line_cycles": (
-        say("The strongest product line was last bought {times} its usual time ago.", times="value times"),
+        say("The strongest product line was last bought within its usual time.", when="value <= 1.05"),
+        say("The strongest product line is due: it was last bought {times} its usual time ago.", times="value times"),
     ),
     "most_overdue_main_product_line_cycles": (
-        say(
-            "Of the main product lines, the most overdue was last bought {times} its usual time ago.",
-            times="value times",
-        ),
+        say("All main product lines were last bought within their usual time.", when="value <= 1.05"),
+        say("A main product line is due: it was last bought {times} its usual time ago.", times="value times"),
     ),
     "small_first_order_alone": flag(
         text("Has placed a single, small order some time ago and none since."),

@@ -175,8 +175,11 @@ _SEASON: Sentences = {
     ),
     "open_season_days_since_last_order_vs_gap": (
         say(
-            "Counting only the months in which this customer orders, the time since the last order is {times} the "
-            "usual time between orders.",
+            "Counting only the months in which this customer orders, the last order is not longer ago than usual.",
+            when="value <= 1.05",
+        ),
+        say(
+            "Counting only the months in which this customer orders, the last order was {times} the usual time ago.",
             times="value times",
         ),
     ),
