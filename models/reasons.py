@@ -268,7 +268,7 @@ class Concepts:
                 fits = qualified[told].to_numpy() & (value > 0)
                 feature[:, i] = np.array(told, dtype=object)[np.where(fits, value, -np.inf).argmax(axis=1)]
                 there[:, i] = fits.any(axis=1)
-            first = TOLD_THROUGH.get(concept)
+            first = TOLD_THROUGH.get(concept, "")
             if first in qualified:
                 speaks = qualified[first].to_numpy()
                 feature[:, i] = np.where(speaks | alone, first, feature[:, i])

@@ -19,12 +19,11 @@ from features.simulate import World
 from features.snapshots import ELIGIBLE
 from features.snapshots import Progress as Report
 from models.levels import EARLY, OVERDUE, Levels
-from models.reasons import OTHER
+from models.reasons import AGAINST, REASON, REST, SMALL
 from pipelines.score import Scored
-from pipelines.story import Story, probabilities
 from pipelines.train import SHOWN_HORIZON
 from serving.records import INTERVAL, PERCENT
-from serving.wording import cohort_reason, concept_name, direction_name, level_name, outlook, quantity
+from serving.wording import cohort_reason, level_name, no_clear_reason, outlook, quantity, role_name
 
 STYLES = {"red": "bold red", "orange": "dark_orange", "yellow": "yellow", "blue": "blue", "none": "dim"}
 QUEUES = {
@@ -168,7 +167,7 @@ def levels_table(levels: Levels) -> None:
 def morning(scored: Scored, names: dict[str, str], limit: int, currency: str) -> None:
     """The red and orange customers with their reasons: first those with whom there is time, then the silent ones."""
     scores = scored.day.scores
-    reasons = scored.day.reasons[scored.day.reasons["contribution"] > 0].groupby("customer_id")
+    reasons = scored.day.reasons[scored.day.reasons["role"] != REST].groupby("customer_id")
     as_of = scored.published.run.as_of
     for queue, heading in QUEUES.items():
         for level in ("red", "orange"):
@@ -241,8 +240,13 @@ def _warned(row: dict, name: str, told: pd.DataFrame | None, currency: str) -> N
     if f"model:{row['level']}" not in str(row["level_parts"]).split():
         out.print(f"      - The level comes from {_parts(row['level_parts'])}.", markup=False)
     if told is not None:
-        for text in told.loc[told["feature"] != OTHER].sort_values("position")["text"].head(3):
+        small, against = told["role"] == SMALL, told["role"] == AGAINST
+        if small.any():
+            out.print(f"      - {no_clear_reason()}", markup=False)
+        for text in told.loc[small | (told["role"] == REASON), "text"].head(3):
             out.print(f"      - {text}", markup=False)
+        for text in told.loc[against, "text"].head(1):
+            out.print(f"      - {role_name(AGAINST)}: {text}", markup=False)
 
 
 def _outlook(score: Mapping[Hashable, Any], *, interval: bool = False) -> str:
@@ -264,50 +268,6 @@ def _parts(level_parts: object) -> str:
         by = {"model": "the probability", "health": "the fall of its health"}.get(source, f"the rule {names[0]}")
         words.append("a competitor in its region" if source == "raised" else f"{by} ({level_name(names[-1])})")
     return ", ".join(words)
-
-
-def story(told: Story, currency: str) -> None:
-    """Why one customer was flagged."""
-    score, facts = told.score, told.facts
-    title = escape(f"{score.name} {told.name}".strip())
-    level = score["level"]
-    out.print(f"[bold]{title}[/] as of {facts['as_of']:%Y-%m-%d}: [{STYLES[level]}]{level_name(level)}[/]")
-    place = f"place {told.place} of {told.cohort_size} by risk" if told.place else cohort_reason(score["cohort"])
-    percent = score["shown"] == PERCENT
-    if parts := _parts(score["level_parts"]):
-        out.print(f"The level comes from {parts}.", markup=False)
-    risk = _outlook(score.to_dict(), interval=True)
-    out.print(f"{risk[:1].upper()}{risk[1:]}; {place}. The window is this customer's own.", markup=False)
-    chances = ", ".join(f"{days} days {chance:.0%}" for days, chance in probabilities(told).items())
-    value = quantity(score["value_at_risk"], "money", currency=currency)
-    out.print(f"{f'No order within: {chances}. ' if percent else ''}Value at risk: {value}.", markup=False)
-    for heading, rows in (
-        (direction_name("raises"), told.reasons[told.reasons["contribution"] > 0]),
-        (direction_name("lowers"), told.reasons[told.reasons["contribution"] <= 0]),
-    ):
-        if rows.empty:
-            continue
-        table = Table(title=heading, title_justify="left", show_header=True)
-        for name in ("", "what", "log-odds", *(["points"] if percent else []), "fact"):
-            table.add_column(name, justify="right" if name in ("log-odds", "points") else "left")
-        strongest = max(told.reasons["contribution"].abs().max(), 1e-9)
-        for row in rows.to_dict("records"):
-            length = "█" * max(1, round(12 * abs(row["contribution"]) / strongest))
-            points = [f"{100 * row['contribution_points']:+.1f}"] if percent else []
-            what = concept_name(row["concept"])
-            table.add_row(length, what, f"{row['contribution']:+.3f}", *points, escape(row["text"]))
-        out.print(table)
-    base, total = score["base_margin"], told.reasons["contribution"].sum()
-    chance = f", that is {score['churn_probability']:.1%}" if percent else ""
-    out.print(
-        f"Sum: base {base:+.4f} + reasons {total:+.4f} = log-odds {base + total:+.4f}; "
-        f"the model's own {score['margin']:+.4f}{chance}. Model {told.model_version}."
-    )
-    orders = "; ".join(
-        f"{row['day']:%Y-%m-%d} {quantity(row['revenue'], 'money', currency=currency)}"
-        for row in told.orders.to_dict("records")
-    )
-    out.print(f"Newest orders: {orders}.", markup=False)
 
 
 def own_horizon() -> str:

@@ -41,10 +41,10 @@ def story(one: Story, locale: str = "en") -> None:
     if standing.level_parts:
         _say("; ".join(part_text(part, locale) for part in standing.level_parts))
     if standing.stage is not None:
-        _say(f"{_word(changes.STAGE, locale)}: {stage_text(standing.stage, locale)}")
+        _say(f"{_label('stage', locale)}: {stage_text(standing.stage, locale)}")
     if standing.value_at_risk is not None:
         value = quantity(standing.value_at_risk, "money", locale, one.currency)
-        _say(f"{_word(changes.VALUE_AT_RISK, locale)}: {value}")
+        _say(f"{_label('value_at_risk', locale)}: {value}")
     _reasons(one, locale)
     _waterfall(one, locale)
     if one.change is not None:
@@ -53,17 +53,19 @@ def story(one: Story, locale: str = "en") -> None:
     for text in clearing_texts(one, locale):
         _say(text)
     _say(similar_text(one.similar, locale))
+    out.print(f"\n[bold]{escape(_label('newest', locale))}[/]")
     for event in one.timeline[: -EVENTS_SHOWN - 1 : -1]:
         _say(f"  {happening_text(event, locale, one.currency)}")
-    _say(standing.model_version)
+    _say(f"{_label('model_version', locale)}: {standing.model_version}")
 
 
 def _say(text: str) -> None:
     out.print(text, markup=False)
 
 
-def _word(message: str, locale: str) -> str:
-    return language(locale).words(message)
+def _label(name: str, locale: str) -> str:
+    """A label, as the page has it."""
+    return language(locale).words(changes.PAGE[name])
 
 
 def _reasons(one: Story, locale: str) -> None:
@@ -82,24 +84,24 @@ def _waterfall(one: Story, locale: str) -> None:
     standing = one.standing
     if standing.base_margin is None or standing.margin is None or not one.concepts:
         return
-    table = Table(title=_word(changes.WATERFALL, locale), title_justify="left")
-    for heading in ("", changes.CONCEPT, changes.DIMENSION, changes.LOG_ODDS):
-        table.add_column(heading and _word(heading, locale), justify="right" if heading == changes.LOG_ODDS else "left")
+    table = Table(title=_label("sum", locale), title_justify="left")
+    for heading in ("", "group", "dimension", "log_odds"):
+        table.add_column(heading and _label(heading, locale), justify="right" if heading == "log_odds" else "left")
     strongest = max(abs(share.contribution) for share in one.concepts) or 1.0
-    table.add_row("", _word(changes.BASE, locale), "", log_odds(standing.base_margin, locale))
+    table.add_row("", _label("base", locale), "", log_odds(standing.base_margin, locale))
     for share in one.concepts:
         bar = ("+" if share.contribution > 0 else "-") * max(1, round(BAR * abs(share.contribution) / strongest))
         names = (concept_name(share.concept, locale), dimension_name(share.dimension, locale))
         table.add_row(bar, *names, log_odds(share.contribution, locale))
     table.add_section()
-    table.add_row("", _word(changes.TOTAL, locale), "", log_odds(standing.margin, locale), style="bold")
+    table.add_row("", _label("total", locale), "", log_odds(standing.margin, locale), style="bold")
     out.print(table)
     _say(log_odds_meaning(locale))
 
 
 def _change(change: Change, locale: str, currency: str) -> None:
     """Why it stands otherwise than before, with every step."""
-    out.print(f"\n[bold]{escape(_word(changes.CHANGED, locale))}[/]")
+    out.print(f"\n[bold]{escape(_label('change', locale))}[/]")
     _say(change_text(change, locale, currency))
     for step in change.steps:
         _say(f"  {log_odds(step.contribution, locale)}  {step_text(step, change, locale, currency)}")

@@ -26,6 +26,7 @@ from pipelines.files import with_folder
 from pipelines.intake import install_features
 from pipelines.rule_sections import company_rules
 from pipelines.settings import Settings, database_url
+from pipelines.stories import StoryFiles
 from serving.access import Caller
 from serving.api import make_app
 from serving.api_data import NAMES, listed
@@ -129,7 +130,9 @@ def service_at(settings: Settings, out: Path, clock: Callable[[], datetime] = no
             most_days_asleep=settings.tasks.most_days_asleep,
             least_cases_of_a_play=settings.outcomes.least_cases_of_a_play,
         )
-        yield Service.of(store, clock, ZoneInfo(settings.project.timezone), accounts, terms=terms, limits=limits)
+        stories = StoryFiles(settings, out)
+        zone = ZoneInfo(settings.project.timezone)
+        yield Service.of(store, clock, zone, accounts, terms=terms, limits=limits, stories=stories)
 
 
 def run(settings: Settings, out: Path, *, host: str, port: int, names: tuple[str, ...] = ()) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import special
 
 from features import cutoffs
+from features.briefs import records
 from features.errors import SettingsError
 from features.snapshots import ELIGIBLE, Progress, silent
 from features.timelines import timeline
@@ -32,7 +33,6 @@ from pipelines.past_cases import similar
 from pipelines.settings import database_url
 from pipelines.what_if import clearing
 from serving.records import INTERVAL, SCORE_NUMBERS
-from serving.rows import records
 from serving.store import Store
 from serving.story import Change, Happening, HealthLine, ReasonLine, Share, Signal, Similar, Standing, Step, Story
 

@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from features.errors import KizashiError, StoreError
-from serving import api_company, api_customers, api_errors, api_lists, api_loop
+from serving import api_company, api_customers, api_errors, api_lists, api_loop, api_story
 from serving.api_errors import Refused, answer, documented
 from serving.api_guard import LOOPBACK, Guard
 from serving.api_models import Health
@@ -50,7 +50,9 @@ def make_app(service: Service, *, hosts: Iterable[str] = ()) -> FastAPI:
     app.add_exception_handler(StoreError, _unready)
     app.add_exception_handler(KizashiError, _mistaken)  # type: ignore[arg-type]
     app.add_middleware(Guard, hosts=(*LOOPBACK, *hosts))
-    for router in (open_to_all, api_lists.router, api_customers.router, api_loop.router, api_company.router):
+    # The parts of a customer come before the customer: an id may hold a slash.
+    parts = (api_lists, api_story, api_customers, api_loop, api_company)
+    for router in (open_to_all, *(part.router for part in parts)):
         app.include_router(router, prefix=PREFIX)
     return app
 

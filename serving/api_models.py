@@ -96,6 +96,16 @@ class DecisionBody(Body):
     reason: Words
 
 
+class WhatIfBody(Body):
+    """What is supposed to happen: an order, a payment of all that is overdue, or both."""
+
+    ordered_on: Annotated[Day | None, Field(description="Day of an order, from the day that is looked at on.")] = None
+    amount: Annotated[
+        float | None, Field(gt=0, le=1e12, description="Of the order; by default that of a usual one.")
+    ] = None
+    paid: bool = False
+
+
 class HandOverBody(Body):
     """Who has the account from now on."""
 

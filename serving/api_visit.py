@@ -20,6 +20,7 @@ from serving.list_rows import Terms
 from serving.loop import MOST_DAYS_ASLEEP
 from serving.plays import LEAST_CASES
 from serving.store import Store
+from serving.story import Story, WhatIf
 from serving.workload import MOST_PER_PERSON
 
 log = logging.getLogger("kizashi.api")
@@ -73,6 +74,25 @@ class Accounts(Protocol):
         ...
 
 
+class Stories(Protocol):
+    """Why a customer stands as it does; raises KizashiError where that cannot be told."""
+
+    @property
+    def currency(self) -> str:
+        """ISO code of all amounts, "" for none."""
+        ...
+
+    def story(self, customer_id: str, as_of: date, since: date | None = None) -> Story:
+        """The story of a customer at a date, and why it stands otherwise than on an earlier one."""
+        ...
+
+    def what_if(
+        self, customer_id: str, as_of: date, *, ordered_on: date | None, amount: float | None, paid: bool
+    ) -> WhatIf:
+        """How a customer would stand had it ordered, or paid."""
+        ...
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much people are shown, and what they may put off.
@@ -109,6 +129,8 @@ class Service:
         gives it back, or raises SettingsError.
     limits
         How much people are shown, and what they may put off.
+    stories
+        Tells of one customer; None where the events or the model are not here.
     """
 
     store: Store
@@ -121,6 +143,7 @@ class Service:
     terms: Terms = field(default_factory=Terms)
     changeable: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    stories: Stories | None = None
 
     @classmethod
     def of(cls, store: Store, clock: Callable[[], datetime], zone: tzinfo, accounts: Accounts, **more: Any) -> Self:

@@ -60,12 +60,12 @@ _TICKS = 5
 _SHAPES = dict(zip(("orders", "contact", "service", "payments", "other"), charts.SHAPES, strict=True))
 _HOLLOW = frozenset(("return", "reply", "contact left", "credit note"))
 
-_FIGURE, _FREE, _SHORT = "number", "free", "short"
+_DAY, _FIGURE, _FREE, _SHORT = "day", "number", "free", "short"
 #: Columns of the tables: their labels, and how they look.
 _SUM = {"group": _SHORT, "dimension": _SHORT, "log_odds": _FIGURE}
 _CHANGE = {"step": _SHORT, "log_odds": _FIGURE}
-_EVENTS = {"day": _SHORT, "what": _SHORT, "amount": _FIGURE, "detail": _FREE}
-_CASES = {"customer": _FREE, "as_of": _SHORT, "outcome": _SHORT, "distance": _FIGURE}
+_EVENTS = {"day": _DAY, "what": _SHORT, "amount": _FIGURE, "detail": _FREE}
+_CASES = {"customer": _FREE, "as_of": _DAY, "outcome": _SHORT, "distance": _FIGURE}
 
 Table = dict[str, Any]
 
@@ -137,7 +137,7 @@ class _Page:
         Parameters
         ----------
         columns
-            Heading, as a label of the page, and how its cells look: `_FIGURE`, `_FREE` text of any length, or `_SHORT`.
+            Heading, as a label of the page, and how its cells look; `_FREE` is text of any length.
         sums
             Places of the rows that are sums.
         """
@@ -294,7 +294,7 @@ class _Page:
         turns = [event for event in events if lane_of(event.kind) == "warnings"]
         spans = []
         for event, following in pairwise([*turns, None]):
-            if event is not None and event.kind != "warning_closed" and event.level is not None:
+            if event is not None and event.kind != "warning_closed" and event.level:
                 end = following.on if following else until
                 spans.append(Span(event.on, end, event.level, level_name(event.level, self.locale)))
         return spans
@@ -345,7 +345,7 @@ class _Page:
         rows = [(day_text(day, self.locale), self.points(score)) for day, score in reversed(found[-PAST_SHOWN:])]
         return {
             "chart": charts.history(about, points, usual, self.ticks(found[0][0], found[-1][0])),
-            "table": self.table(title, {"day": _SHORT, "points": _FIGURE}, rows),
+            "table": self.table(title, {"day": _DAY, "points": _FIGURE}, rows),
         }
 
     def similar(self, similar: Similar) -> dict[str, Any]:

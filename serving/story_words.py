@@ -5,6 +5,7 @@ numbers and returns words of the reader's language; what is unknown is said to b
 """
 
 import math
+from typing import Any
 
 from babel import numbers
 
@@ -34,6 +35,7 @@ from serving.story import Case, ReasonLine, Similar, Standing, Story
 from serving.wording import (
     ReasonFacts,
     cohort_reason,
+    concept_name,
     fact_text,
     level_name,
     no_clear_reason,
@@ -71,6 +73,7 @@ __all__ = [
     "reason_line_text",
     "rule_text",
     "similar_text",
+    "spoken_story",
     "stage_text",
     "step_text",
     "threshold_texts",
@@ -212,3 +215,23 @@ def case_text(case: Case, locale: str = "en") -> str:
         return words.words(changes.CASE_LOST_SINCE if case.lost else changes.CASE_KEPT)
     days = Speaker(words).days(case.next_order_days)
     return words.words(changes.CASE_LOST_LATER if case.lost else changes.CASE_KEPT_ORDER, days=days)
+
+
+def spoken_story(story: Story, locale: str = "en") -> dict[str, Any]:
+    """Every sentence of a story in one language, for whoever draws it: the same that console and page say."""
+    reasons, against = told(story)
+    change = story.change
+    return {
+        "outlook": outlook_text(story.standing, locale),
+        "place": place_text(story.standing, locale),
+        "level_parts": [part_text(part, locale) for part in story.standing.level_parts],
+        "stage": stage_text(story.standing.stage, locale),
+        "why": why_text(story, locale),
+        "reasons": [reason_line_text(line, story, locale) for line in reasons],
+        "against": [reason_line_text(line, story, locale) for line in against],
+        "concepts": {share.concept: concept_name(share.concept, locale) for share in story.concepts},
+        "change": None if change is None else change_text(change, locale, story.currency),
+        "steps": [step_text(step, change, locale, story.currency) for step in change.steps] if change else [],
+        "clearing": clearing_texts(story, locale),
+        "similar": similar_text(story.similar, locale),
+    }

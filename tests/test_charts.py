@@ -1,6 +1,7 @@
 """Charts as SVG: well-formed whatever stands in them, true to their figures, legible without their colours."""
 
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from xml.etree import ElementTree
 
@@ -13,6 +14,9 @@ from serving.records import LEVELS
 SVG = "{http://www.w3.org/2000/svg}"
 ABOUT = About("one", 'A <title> & "quotes"', "What it shows > all")
 SINCE, UNTIL = date(2025, 11, 16), date(2026, 11, 16)
+TAGS = {
+    "svg", "title", "desc", "defs", "pattern", "path", "rect", "line", "text", "circle", "polygon", "polyline", "g",
+}  # fmt: skip
 #: What a customer may be called.
 NASTY = (
     "<script>alert(1)</script>",
@@ -47,28 +51,22 @@ def every(label):
     """One of each chart with the same words in all places."""
     day = SINCE + timedelta(100)
     about = About("one", label, label)
+    step, mark = Bar(label, 1.0, label), Mark(0.5, label)
+    lanes = [Lane(label, shape, [Dot(day, label)]) for shape in SHAPES]
+    lanes.append(Lane(label, spans=[Span(day, UNTIL, "red", label)]))
     return [
-        charts.waterfall(about, Bar(label, 0.0, label), [Bar(label, 1.0, label)], Bar(label, 1.0, label), Mark(0.5, label)),
-        charts.timeline(
-            about,
-            [Lane(label, shape, [Dot(day, label)]) for shape in SHAPES] + [Lane(label, spans=[Span(day, UNTIL, "red", label)])],
-            SINCE,
-            UNTIL,
-            [(day, label)],
-        ),
+        charts.waterfall(about, replace(step, value=0.0), [step], step, mark),
+        charts.timeline(about, lanes, SINCE, UNTIL, [(day, label)]),
         charts.meters(about, [Meter(label, 5.0, label), Meter(label, None, label)]),
-        charts.history(about, [(SINCE, 5.0, label), (UNTIL, 50.0, label)], Mark(60.0, label), [(day, label)]),
-    ]  # fmt: skip
+        charts.history(about, [(SINCE, 5.0, label), (UNTIL, 50.0, label)], mark, [(day, label)]),
+    ]
 
 
 @pytest.mark.parametrize("label", NASTY)
 def test_every_chart_is_well_formed_and_keeps_the_words_as_words(label):
     for svg in every(label):
         tree = parsed(svg)
-        assert {one.tag for one in tree.iter()} <= {
-            SVG + tag
-            for tag in ("svg", "title", "desc", "defs", "pattern", "path", "rect", "line", "text", "circle", "polygon", "polyline", "g")
-        }  # fmt: skip
+        assert {one.tag.removeprefix(SVG) for one in tree.iter()} <= TAGS
         assert tree.find(f"{SVG}title").text == legible(label)
         svg.encode("utf-8")
 
@@ -119,11 +117,11 @@ def test_bars_that_raise_are_hatched_and_those_that_lower_are_not():
 
 
 def test_a_threshold_stands_where_its_value_is():
-    lines = [one for one in parsed(waterfall((1.0,), 0.0, Mark(0.5, "Orange"))).iter(f"{SVG}line")]
-    (limit,) = [one for one in lines if one.get("class") == "limit"]
-    (bar,) = boxes(parsed(waterfall((1.0,), 0.0, Mark(0.5, "Orange"))), "hatched")
+    tree = parsed(waterfall((1.0,), 0.0, Mark(0.5, "Orange")))
+    (limit,) = [one for one in tree.iter(f"{SVG}line") if one.get("class") == "limit"]
+    (bar,) = boxes(tree, "hatched")
     assert float(limit.get("x1")) == pytest.approx(sum(bar) / 2, abs=0.2)
-    assert "Orange" in "".join(parsed(waterfall((1.0,), 0.0, Mark(0.5, "Orange"))).itertext())
+    assert "Orange" in "".join(tree.itertext())
     # one beyond all bars is within the chart, too
     far = parsed(waterfall((1.0,), 0.0, Mark(5.0, "Red")))
     assert all(0 <= float(one.get("x1")) <= charts.WIDTH for one in far.iter(f"{SVG}line"))

@@ -16,12 +16,7 @@ from models.moves import moves
 from models.reasons import RHYTHM, WINDOW
 
 PLAIN = (Affine(),) * 4
-CALIBRATED = (
-    Affine(0.4, 0.8, "platt"),
-    Affine(-0.3, 1.0, "season"),
-    Affine(0.2, 1.3, "platt"),
-    Affine(-0.1, 0.6, "platt"),
-)
+CALIBRATED = tuple(map(Affine, (0.4, -0.3, 0.2, -0.1), (0.8, 1.0, 1.3, 0.6), ("platt", "season", "platt", "platt")))
 #: Longer horizons lifted above shorter ones, so that every curve has to be made coherent.
 CROSSED = (Affine(-2.0), Affine(-1.0), Affine(0.0), Affine(1.5))
 #: Lifted so little that only some curves have to be: how the horizons weigh then moves with the features.

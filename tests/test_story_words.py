@@ -288,7 +288,7 @@ def test_how_a_customer_stands_is_told_as_far_as_it_is_known():
     assert outlook_text(STANDING) == "46% (31% to 62%) chance of no order in 45 days"
     assert "%" not in outlook_text(replace(STANDING, shown="level"))
     assert outlook_text(replace(STANDING, low=None)) == "46% chance of no order in 45 days"
-    assert outlook_text(BARE.standing) == "No order is known yet, so no risk can be told."
+    assert outlook_text(BARE.standing) == "Too little is known of this customer to tell a risk."
     assert place_text(STANDING) == "7 of 312, 1 being the highest risk"
     assert place_text(BARE.standing).startswith("none")
     assert queue_text("overdue").startswith("The customer has been silent for longer")

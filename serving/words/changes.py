@@ -257,8 +257,8 @@ LOG_ODDS_MEANING = text(
 )
 NOT_KNOWN = text("not known")
 PLACE = text("{place} of {customers}, 1 being the highest risk")
-NO_PLACE = text("none, as only customers in the cohort are ranked")
-NO_HISTORY = text("No order is known yet, so no risk can be told.")
+NO_PLACE = text("none; only rated customers are ranked")
+NO_HISTORY = text("Too little is known of this customer to tell a risk.")
 QUEUES: dict[str, str] = {
     "early": text("There is still time within the customer's usual window."),
     "overdue": text("The customer has been silent for longer than its usual window."),
@@ -279,7 +279,6 @@ PAGE: dict[str, str] = {
     "customer": text("Customer"),
     "why": text("Why"),
     "rules": text("Rules that fired"),
-    "rule": text("Rule"),
     "sum": text("How the score adds up"),
     "group": text("Group"),
     "dimension": text("Dimension"),
