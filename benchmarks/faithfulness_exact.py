@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
@@ -127,16 +128,17 @@ def deletion(model: ChurnModel, told: Told, medians: pd.Series) -> Section:
     top = alone[at, order[:, 0]]
     # Of the others only those that the model reads: taking away the rest can change nothing.
     read = (np.abs(sums).max(axis=0) > 0)[None, :] & (np.arange(len(CONCEPTS))[None, :] != order[:, [0]])
-    number = np.maximum(read.sum(axis=1), 1)
+    number = np.where(read.any(axis=1), read.sum(axis=1), np.nan)
     random = np.where(read, alone, 0.0).sum(axis=1) / number
     more = np.where(read, top[:, None] > alone, False).sum(axis=1) / number
     # Of concepts that do not raise the score no fall can be expected.
     raising = sums[at, order[:, 2]] > 0
     rng = np.random.default_rng(DRAWS)
-    lot = np.array([rng.permutation(np.flatnonzero(np.abs(sums).max(axis=0) > 0))[:3] for _ in at]).reshape(-1, 3)
+    pool = np.flatnonzero(np.abs(sums).max(axis=0) > 0)
+    lot = np.array([rng.permutation(pool if len(pool) >= 3 else len(CONCEPTS))[:3] for _ in at])
     steps, by_lot = (_steps(model, rows, usual, now, chosen) for chosen in (order[:, :3], lot))
     falling, falling_by_lot = ((np.diff(one, axis=1, prepend=0) > 0).all(axis=1) for one in (steps, by_lot))
-    rank = [pd.Series(a).corr(pd.Series(b), method="spearman") for a, b in zip(sums, alone, strict=True)]
+    rank = [rank_correlation(*pair) for pair in zip(sums, alone, strict=True)]
     beside = (("any other concept", float(np.mean(random))),)
     lots = (("three at random", float(falling_by_lot.mean())),)
     figures = [
@@ -169,7 +171,15 @@ def _steps(model: ChurnModel, rows: pd.DataFrame, usual: pd.DataFrame, now: np.n
     return found
 
 
-def signs(told: Told, whole: Told) -> Section:
+def rank_correlation(some: npt.ArrayLike, others: npt.ArrayLike) -> float:
+    """Spearman's, over the pairs that are known; NaN where one of the two is constant."""
+    pairs = pd.DataFrame({"some": np.asarray(some), "others": np.asarray(others)}).dropna().rank()
+    if (pairs.nunique() < 2).any():
+        return float("nan")
+    return float(np.corrcoef(pairs.to_numpy().T)[0, 1])
+
+
+def signs(told: Told, whole: Told, medians: pd.Series) -> Section:
     """Are facts told on the side that worries, and do contributions rise towards it?
 
     Parameters
@@ -178,16 +188,18 @@ def signs(told: Told, whole: Told) -> Section:
         What is told of those warned about; of the whole cohort.
     """
     rows = told.reasons[(told.reasons["role"] == why.REASON) & (told.reasons["feature"] != why.RHYTHM)]
-    side = rows["feature"].map(_side)
-    against = rows["usual_value"].fillna(rows["peer_value"])
-    right = np.sign(rows["value"] - against) == side
-    known = (side != 0) & against.notna() & rows["value"].notna()
+    usual = usual_rows(told.rows, medians).set_index("customer_id")
+    side = rows["feature"].map(_side).to_numpy()
+    pairs = zip(rows["customer_id"], rows["feature"], strict=True)
+    against = np.array([usual.at[who, name] for who, name in pairs], dtype="float64")
+    right = np.sign(rows["value"].to_numpy() - against) == side
+    known = (side != 0) & ~np.isnan(against) & rows["value"].notna().to_numpy()
     told_on = mean_of("reasons whose fact lies on that side", right[known], rows.loc[known, "customer_id"], least=1.0)
     values, correlation, weight = whole.split.values, [], []
     for name in values.columns:
         if name == why.RHYTHM or _side(name) == 0 or values[name].nunique() < 10 or whole.rows[name].nunique() < 10:
             continue
-        correlation.append(whole.rows[name].corr(values[name], method="spearman") * _side(name))
+        correlation.append(rank_correlation(whole.rows[name], values[name]) * _side(name))
         weight.append(float(values[name].abs().mean()))
     right_features = np.array(correlation) > 0
     heavy = float(np.average(right_features, weights=weight)) if weight else np.nan
@@ -197,9 +209,9 @@ def signs(told: Told, whole: Told) -> Section:
         n=len(whole.rows), beside=(("by chance", 0.5), ("weighted by contribution", heavy)), least=0.5,
     )  # fmt: skip
     about = (
-        "A feature worries on the side that the registry says. A fact is held against the customer's own usual, or the "
-        f"peers' median where none is known. {len(weight)} features with a side and ten values or more; {len(rows)} "
-        f"reasons of {told_features.nunique()} features."
+        "A feature worries on the side that the registry says. A fact is held against the customer's own usual as "
+        f"above, or the peers' median where none is known. {len(weight)} features with a side and ten values or more; "
+        f"{len(rows)} reasons of {told_features.nunique()} features."
     )
     return Section("Signs", about, [told_on, held])
 

@@ -31,9 +31,9 @@ MONTHS, END = 36, date(2026, 10, 1)
 #: Months before the champion's date at which others are trained, for its weights, calibration and levels.
 WARM_UP = (9, 7, 5, 3)
 #: Months after it at which the next ones are trained, as a company would.
-RETRAINED = (1, 3)
+RETRAINED = (1, 3, 5, 7, 9)
 #: Months after it of whose customers reasons are asked, itself included.
-ASKED = 6
+ASKED = 12
 #: Days after it at which customers without a new event are looked at again.
 NEXT_DAYS = (1, 7)
 
@@ -123,7 +123,7 @@ def company(data: str, layout: str, as_of: date | None, work: Path, options: Wal
     Parameters
     ----------
     as_of
-        Of the first champion; None for six months before the end of the data.
+        Of the first champion; None for twelve months before the end of the data.
     options
         Of the training; by default those of the settings.
 

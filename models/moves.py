@@ -33,7 +33,7 @@ def moves(model: ChurnModel, before: pd.DataFrame, after: pd.DataFrame) -> pd.Da
     Raises
     ------
     ValueError
-        If the rows do not pair.
+        If there are not as many rows before as after.
     """
     if len(before) != len(after):
         raise ValueError(f"expected a row before for each row after; found {len(before)} and {len(after)}")

@@ -52,7 +52,7 @@ class Leaves:
         Raises
         ------
         ValueError
-            For a split that is no comparison of a number.
+            For a split that is no comparison of a number, or a booster for which 0 is unknown.
         """
         boxes = [box for tree in booster.dump_model()["tree_info"] for box in _boxes(tree["tree_structure"], {})]
         boxes = [(value, box) for value, box in boxes if box]
@@ -104,7 +104,8 @@ class Leaves:
     def _met(self, rows: Floats) -> NDArray[np.bool_]:
         """Whether each row meets each condition, shape (n, conditions)."""
         value = rows[:, self.feature]
-        return np.where(np.isnan(value), self.unknown, (value > self.low) & (value <= self.high))
+        inside = ((value > self.low) | np.isneginf(self.low)) & (value <= self.high)
+        return np.where(np.isnan(value), self.unknown, inside)
 
 
 def between(boosters: Sequence[Any], before: Floats, after: Floats) -> Floats:
@@ -124,6 +125,8 @@ def _boxes(node: Mapping[str, Any], box: _Box) -> Iterator[tuple[float, _Box]]:
         return
     if node["decision_type"] != "<=":
         raise ValueError(f"expected splits by <=; found {node['decision_type']!r}: a category is no number")
+    if node["missing_type"] == "Zero":
+        raise ValueError("expected a booster that knows 0 from unknown; found one trained with zero_as_missing")
     feature, threshold = int(node["split_feature"]), float(node["threshold"])
     low, high, unknown = box.get(feature, (-np.inf, np.inf, True))
     # LightGBM reads an unknown value as 0 where training had none unknown.

@@ -135,7 +135,7 @@ def reasons(
     frame
         Snapshots to explain.
     count
-        Reasons that are told at most.
+        Reasons that are told at most, one or more.
     spread
         The eligible customers of the same date (:func:`spread_of`): who is compared with.
     split

@@ -11,6 +11,7 @@ The limits (a robust z of 1.5 in size, or beyond the own 90 % quantile) are thos
 customer at random passes the first, on one side, about one time in fifteen if values are normal.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ IQR_TO_SD = 1.349
 
 #: The unit of a column that is a deviation from the customer's own past already.
 _DEVIATION = "standard deviations"
+#: Columns that hold a comparison and not the quantity itself.
+_VIEW = re.compile(r"_(vs_[a-z0-9_]+|z)$")
 _SILENCE = "days_since_last_order"
 #: The silence in gaps of the customer's own, the long one and the usual one, and the gaps themselves.
 _GAPS = (
@@ -90,6 +93,9 @@ def facts(frame: pd.DataFrame, features: Sequence[str], spread: pd.DataFrame) ->
     from_own = ~np.isnan(own)
     above = np.where(from_own, own >= UNUSUAL, above)
     below = np.where(from_own, own <= -UNUSUAL, below)
+    usual = _own_usual(frame, known)
+    # No farther than is usual for the customer is not unusual, however far from its peers.
+    above, below = above & ~(value <= usual), below & ~(value >= usual)
     better, lower = np.where(from_own, own >= 0, better), np.where(from_own, own <= 0, lower)
     more = np.array([one.worse == "more" for one in known], dtype=bool)
     less = np.array([one.worse == "less" for one in known], dtype=bool)
@@ -119,6 +125,14 @@ def _own_deviations(frame: pd.DataFrame, features: Sequence[Feature]) -> Floats:
             columns.append(frame[deviation].to_numpy(dtype=np.float64))
         else:
             columns.append(unknown)
+    return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0))
+
+
+def _own_usual(frame: pd.DataFrame, features: Sequence[Feature]) -> Floats:
+    """What is usual for the customer of a quantity in its own unit, shape (n, features); NaN where none is known."""
+    unknown = np.full(len(frame), np.nan)
+    held = [one.usual if one.usual in frame and not _VIEW.search(one.name) else None for one in features]
+    columns = [unknown if name is None else frame[name].to_numpy(dtype=np.float64) for name in held]
     return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0))
 
 

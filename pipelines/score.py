@@ -152,9 +152,8 @@ def score_parts(
     earlier = pd.Series(dtype="str") if before is None else before.set_index("customer_id")["level"]
 
     def explain(scored: pd.DataFrame) -> pd.DataFrame:
-        level = scored["level"]
-        moved = level != scored["customer_id"].map(earlier).fillna(level)
-        asked = frozenset(scored.loc[(level != "none") | moved, "customer_id"])
+        level, was = scored["level"], scored["customer_id"].map(earlier).astype("object")
+        asked = frozenset(scored.loc[(level != "none") | (was.notna() & (was != level)), "customer_id"])
         percent = frozenset(scored.loc[scored["shown"] == PERCENT, "customer_id"])
         work = ExplainBucket(model, parts, terms, asked, percent, installed())
         told = pd.concat(map_buckets(work, intake.events, intake.engine, "reasons"), ignore_index=True)

@@ -68,7 +68,7 @@ def _told(visit: Visit, customer_id: str, tell: Callable[[Stories, date], T]) ->
     except ArtefactError:
         raise Refused(503, "no_model", NO_MODEL) from None
     except KizashiError as mistake:
-        raise Refused(422, message=str(mistake)) from None
+        raise Refused(422, error=mistake) from None
 
 
 NO_STORIES = text("The customers' events cannot be read here: run a day, or serve the folder where it was run.")

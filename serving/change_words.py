@@ -15,6 +15,7 @@ from models.warning_rule_list import WARNING_RULES
 from serving.story import Change, Happening, Step, WhatIf
 from serving.wording import direction_name, level_name, level_part
 from serving.words import changes
+from serving.words.details import detail_text
 from serving.words.quantities import Speaker
 from serving.words.speech import Plural, language
 
@@ -82,6 +83,12 @@ def part_text(part: str, locale: str = "en") -> str:
 def happening_name(kind: str, locale: str = "en") -> str:
     """What a kind of event is called, beginning small; a kind of the user's own is told as it is."""
     return language(locale).named(_KINDS[kind][1] if kind in _KINDS else kind)
+
+
+def happening_detail(happening: Happening, locale: str = "en") -> str:
+    """What is said of an event: the level of a warning, and its detail."""
+    level = level_name(happening.level, locale) if happening.level else ""
+    return " · ".join(filter(None, [level, detail_text(happening.detail, language(locale))]))
 
 
 def lane_of(kind: str) -> str:

@@ -325,4 +325,3 @@ class Story:
         """The whole as plain data for JSON."""
         told: dict[str, Any] = plain(asdict(self))
         return told
-

@@ -22,6 +22,7 @@ from serving.story_words import (
     change_text,
     clearing_texts,
     day_text,
+    happening_detail,
     happening_name,
     happening_text,
     known,
@@ -251,7 +252,7 @@ class _Page:
                 day_text(event.on, self.locale),
                 _capital(happening_name(event.kind, self.locale)),
                 "\N{EN DASH}" if known(event.amount) is None else money(event.amount, self.locale, self.story.currency),
-                " · ".join(filter(None, [level_name(event.level, self.locale) if event.level else "", event.detail])),
+                happening_detail(event, self.locale),
             )
             for event in reversed(events[-EVENTS_SHOWN:])
         ]

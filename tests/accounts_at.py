@@ -8,6 +8,7 @@ import duckdb
 import pandas as pd
 from orders import known_at, lines, present
 
+from features import cutoffs
 from features.briefs import AccountBrief, account_brief
 from features.contract import CONTRACT, KNOWN_AT
 from features.sql import quiet_connection
@@ -41,6 +42,11 @@ class InMemory:
             con.register("written", held.assign(**{KNOWN_AT: known_at(name, held)}))
             con.execute(f"CREATE TABLE {name} AS SELECT {', '.join(typed)}, {KNOWN_AT} FROM written")
         return con
+
+    def starts(self, bucket: int) -> pd.DataFrame:
+        """From when each event table was known to begin on which day, as :meth:`features.buckets.Events.starts`."""
+        with self.connect(bucket) as con:
+            return con.execute(cutoffs.source_starts(self.columns)).df().astype({"source": "str"})
 
 
 def brief_of(transactions: str, as_of: date, customer: str = "A", **others: str) -> AccountBrief:
