@@ -86,7 +86,8 @@ def usual_rows(rows: pd.DataFrame, medians: pd.Series) -> pd.DataFrame:
     gap = rows[_USUAL_GAP].fillna(medians.get(_USUAL_GAP, np.nan)).clip(upper=rows["days_since_first_order"])
     silence = gap / rows[_SILENCE].replace(0, np.nan)
     for one in registered():
-        if one.name not in rows or one.name.endswith(PAST):
+        # `revenue_90d_usual` is the own past, `revenue_90d_vs_usual` how far the present is from it.
+        if one.name not in rows or (one.name.endswith(PAST) and "_vs_" not in one.name):
             continue
         value = rows[one.name]
         peers = pd.Series(medians.get(one.name, np.nan), index=rows.index)

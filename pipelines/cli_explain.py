@@ -34,6 +34,9 @@ def explain(
     language: Language = None,
     html: Annotated[Path | None, typer.Option("--html", help="Also write the story as one page to this file.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write everything to this file.")] = None,
+    interventional: Annotated[
+        bool, typer.Option("--interventional", help="Hold the trees' part against 100 customers of the date.")
+    ] = False,
     config: Config = None,
     out: Out = DEFAULT_OUT,
     layout: Layout = "",
@@ -50,7 +53,7 @@ def explain(
     locale = language_of(language or request.settings().project.language)
     with console.bar() as report, engine_of(request.settings(), progress=report) as engine:
         intake = take_in(request, engine=engine)
-        story = tell(intake, customer, since=since, progress=report)
+        story = tell(intake, customer, since=since, interventional=interventional, progress=report)
     if html is not None:
         with_folder(html).write_text(story_page(story, locale), encoding="utf-8")
     if json_file is not None:

@@ -69,7 +69,11 @@ class ExplainBucket:
 
 
 def explained(
-    model: ChurnModel, frame: pd.DataFrame, terms: Terms, percent: frozenset[str] = frozenset()
+    model: ChurnModel,
+    frame: pd.DataFrame,
+    terms: Terms,
+    percent: frozenset[str] = frozenset(),
+    background: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Reasons of snapshots, with ``said`` (JSON text) and ``text`` (English).
 
@@ -79,6 +83,8 @@ def explained(
         Snapshots of one date, with every column that the model reads (:func:`pipelines.scoring.with_columns`).
     percent
         Customers of whom the chance by the order rhythm alone may be told.
+    background
+        As for :func:`models.reasons.contributions`.
 
     Returns
     -------
@@ -87,7 +93,8 @@ def explained(
         the rest, which is all of their log-odds.
     """
     inside = frame[frame["cohort"] == ELIGIBLE]
-    told = why.reasons(model, inside, count=terms.count, spread=terms.spread)
+    split = why.contributions(model, inside, background)
+    told = why.reasons(model, inside, count=terms.count, spread=terms.spread, split=split)
     told = pd.concat([told, _outside(model, frame)], ignore_index=True)
     rows = frame.set_index("customer_id")
     medians = {str(name): value for name, value in terms.spread["median"].dropna().items()}

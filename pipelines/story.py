@@ -24,7 +24,7 @@ from models.health_history import month_steps
 from models.horizons import PROBABILITIES, probability_frame
 from models.levels import LEVELS, LOUDNESS
 from models.reasons import Concepts, contributions
-from pipelines.changes import happenings, steps_between, without_names
+from pipelines.changes import happenings, name_of, steps_between, without_names
 from pipelines.dated import SAME, DatedDay, dated, snapshots
 from pipelines.explaining import Terms, explained, figures_of
 from pipelines.intake import Intake
@@ -38,6 +38,8 @@ from serving.story import Change, Happening, HealthLine, ReasonLine, Share, Sign
 
 #: The timeline goes so many days back.
 TIMELINE_DAYS = 730
+#: So many customers are the background of interventional contributions.
+BACKGROUND = 100
 
 
 def explain(
@@ -46,6 +48,7 @@ def explain(
     *,
     since: date | None = None,
     with_cases: bool = True,
+    interventional: bool = False,
     progress: Progress = silent,
 ) -> Story:
     """The story of one customer as of the intake's date.
@@ -56,6 +59,9 @@ def explain(
         An earlier date; the story then tells why the customer stands otherwise than on it.
     with_cases
         Whether similar past cases are looked for; the first story of a month scores a sample of past dates for them.
+    interventional
+        Hold the trees' contributions against :data:`BACKGROUND` customers of the date instead of the paths of their
+        training (:func:`models.reasons.contributions`); the base is then those customers' mean.
 
     Raises
     ------
@@ -76,9 +82,13 @@ def explain(
     standing = standing_of(day, customer_id)
     model, settings = day.champion.model, intake.settings
     terms = Terms(day.as_of, settings.reasons.count, settings.project.currency, day.kept.spread)
-    told = explained(model, frame, terms, frozenset({customer_id} if standing.percent else ()))
+    background = background_of(day) if interventional else None
+    told = explained(model, frame, terms, frozenset({customer_id} if standing.percent else ()), background)
     inside = frame["cohort"].iloc[0] == ELIGIBLE
-    shares = concept_shares(contributions(model, frame).values) if inside else ()
+    shares: tuple[Share, ...] = ()
+    if inside:
+        split = contributions(model, frame, background)
+        shares, standing = concept_shares(split.values), replace(standing, base_margin=float(split.base.iloc[0]))
     name, owner = _name_and_owner(day, customer_id)
     sums = pd.Series({share.concept: share.contribution for share in shares}, dtype="float64")
     return Story(
@@ -98,6 +108,13 @@ def explain(
         similar=similar(day, sums, customer_id, progress=progress) if inside and with_cases else Similar(),
         facts=figures_of(frame.iloc[0].to_dict()),
     )
+
+
+def background_of(day: DatedDay) -> pd.DataFrame:
+    """Snapshots of :data:`BACKGROUND` customers of the cohort, the same for every story of the date."""
+    cohort = day.scores.loc[day.scores["cohort"] == ELIGIBLE, "customer_id"].reset_index(drop=True)
+    drawn = cohort[pd.util.hash_pandas_object(cohort, index=False).sort_values().index[:BACKGROUND]]
+    return snapshots(day, [Variant(name_of(i), who) for i, who in enumerate(drawn)])
 
 
 def _must_know(day: DatedDay, customer_id: str) -> None:

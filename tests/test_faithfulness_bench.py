@@ -298,7 +298,7 @@ def test_the_loud_and_the_first_of_the_others_are_warned_about(company):
     assert not about.loc[cohort["days_since_last_order"] > cohort["churn_window_days"], "early"].any()
 
 
-def test_one_part_of_the_customers_is_explained_in_a_process_of_its_own(company, logistic, tmp_path):
+def test_one_part_of_the_customers_is_explained_in_a_process_of_its_own(logistic, tmp_path):
     model, held = logistic
     model.save(tmp_path / faithfulness_speed.MODEL)
     held.rows.to_parquet(tmp_path / faithfulness_speed.ROWS)
