@@ -1,8 +1,6 @@
 """Do contributions add up, does the score fall with what is taken away, do facts lie on the side that worries?"""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +17,9 @@ from models.churn_model import ChurnModel
 from models.horizons import probability_frame
 from models.moves import moves
 from models.selection import ALONE, BLENDED, NAMES
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 ADDITIVE = 1e-9
 #: A blend in which every part counts.
@@ -97,7 +98,7 @@ def usual_rows(rows: pd.DataFrame, medians: pd.Series) -> pd.DataFrame:
             usual = pd.Series(AS_EVER.get(one.unit, 0.0), index=rows.index)
         elif one.name.startswith(f"{_SILENCE}_vs_") and not one.name.endswith("_peers"):
             usual = value * silence
-        elif one.usual in rows and REGISTRY[one.usual].unit == one.unit:
+        elif one.usual in rows and REGISTRY[one.usual].unit == one.unit and not one.name.endswith("_vs_peers"):
             usual = rows[one.usual]
         else:
             usual = peers
@@ -105,26 +106,43 @@ def usual_rows(rows: pd.DataFrame, medians: pd.Series) -> pd.DataFrame:
     return rows.assign(**found)
 
 
-def rescored(model: ChurnModel, rows: pd.DataFrame, usual: pd.DataFrame, concepts: Sequence[str]) -> np.ndarray:
+def rescored(model: ChurnModel, rows: pd.DataFrame, usual: pd.DataFrame, taken: Flags) -> Floats:
     """Log-odds of the own window with the features of some concepts as usual, shape (n,).
 
     The label-free model's part belongs to the order rhythm, so that it moves with that concept alone, whichever
     columns it reads.
+
+    Parameters
+    ----------
+    taken
+        Which of :data:`CONCEPTS` are as usual, shape (n, concepts).
     """
-    names = [one.name for one in registered() if one.concept in concepts and one.name in rows]
-    changed = rows.assign(**{name: usual[name] for name in names})
-    components = model.components(changed)
-    seen = rows.assign(**{_SILENCE: changed[_SILENCE]}) if why.RHYTHM_CONCEPT in concepts else rows
-    components = components + (model.rhythm.margins(seen) - model.rhythm.margins(changed))
-    return probability_frame(model.calibrated(components), rows["churn_window_days"])["margin"].to_numpy()
+    changed = {}
+    for one in registered():
+        here = taken[:, CONCEPTS.index(one.concept)]
+        if one.name in rows and here.any():
+            changed[one.name] = np.where(here, usual[one.name], rows[one.name])
+    then = rows.assign(**changed)
+    rhythm = taken[:, CONCEPTS.index(why.RHYTHM_CONCEPT)]
+    seen = rows.assign(**{_SILENCE: np.where(rhythm, usual[_SILENCE], rows[_SILENCE])})
+    components = model.components(then) + (model.rhythm.margins(seen) - model.rhythm.margins(then))
+    return np.asarray(probability_frame(model.calibrated(components), rows["churn_window_days"])["margin"])
+
+
+def taken_of(chosen: npt.NDArray[np.intp]) -> Flags:
+    """The same concepts as flags, from their numbers of shape (n, some)."""
+    flags = np.zeros((len(chosen), len(CONCEPTS)), dtype=bool)
+    np.put_along_axis(flags, chosen, True, axis=1)
+    return flags
 
 
 def deletion(model: ChurnModel, told: Told, medians: pd.Series) -> Section:
     """What the score loses with the concepts of the largest contributions as usual, beside others."""
     rows, usual = told.rows, usual_rows(told.rows, medians)
     who, sums, at = rows["customer_id"], told.sums.to_numpy(), np.arange(len(rows))
-    now = rescored(model, rows, usual, ())
-    alone = np.column_stack([now - rescored(model, rows, usual, (concept,)) for concept in CONCEPTS])
+    columns = [np.full((len(rows), 1), i) for i in range(len(CONCEPTS))]
+    now = rescored(model, rows, usual, taken_of(np.zeros((len(rows), 0), dtype=np.intp)))
+    alone = np.column_stack([now - rescored(model, rows, usual, taken_of(column)) for column in columns])
     order = (-sums).argsort(axis=1, kind="stable")
     top = alone[at, order[:, 0]]
     # Of the others only those that the model reads: taking away the rest can change nothing.
@@ -160,16 +178,12 @@ def deletion(model: ChurnModel, told: Told, medians: pd.Series) -> Section:
     return Section("Taking a concept away", about, figures, [f"Mean fall with the top 1, 2 and 3 as usual: {falls}."])
 
 
-def _steps(model: ChurnModel, rows: pd.DataFrame, usual: pd.DataFrame, now: np.ndarray, chosen: Any) -> np.ndarray:
-    """The fall with the first, the first two and the first three concepts of each row as usual, shape (n, 3)."""
-    found = np.zeros((len(rows), chosen.shape[1]))
-    for taken in range(1, chosen.shape[1] + 1):
-        sets = np.sort(chosen[:, :taken], axis=1)
-        for one in np.unique(sets, axis=0):
-            here = np.flatnonzero((sets == one).all(axis=1))
-            names = [CONCEPTS[i] for i in one]
-            found[here, taken - 1] = now[here] - rescored(model, rows.iloc[here], usual.iloc[here], names)
-    return found
+def _steps(
+    model: ChurnModel, rows: pd.DataFrame, usual: pd.DataFrame, now: Floats, chosen: npt.NDArray[np.intp]
+) -> Floats:
+    """The fall with the first, the first two, ... concepts of each row as usual, shape of `chosen`."""
+    number = range(1, chosen.shape[1] + 1)
+    return np.column_stack([now - rescored(model, rows, usual, taken_of(chosen[:, :taken])) for taken in number])
 
 
 def rank_correlation(some: npt.ArrayLike, others: npt.ArrayLike) -> float:

@@ -18,7 +18,7 @@ from features.registry import REGISTRY
 from features.simulate import World
 from features.snapshots import ELIGIBLE
 from features.snapshots import Progress as Report
-from models.levels import EARLY, OVERDUE, Levels
+from models.levels import EARLY, OVERDUE, Levels, loudness
 from models.reasons import AGAINST, REASON, REST, SMALL
 from pipelines.score import Scored
 from pipelines.train import SHOWN_HORIZON
@@ -188,10 +188,29 @@ def morning(scored: Scored, names: dict[str, str], limit: int, currency: str) ->
     out.print(f"\nAll {len(scores):,} customers: {told_counts}.", markup=False)
     for code, n in outside.items():
         out.print(f"  outside the cohort: {n:,} ({cohort_reason(str(code))})", markup=False)
+    _changed(scored, names, limit)
     _moved(scored, currency)
     _silent(scored)
     if scored.day.working.frames.reports["held_down"] is None:
         out.print("Rules and health are not held to your own past yet: `kizashi rules --keep` does that.", markup=False)
+
+
+def _changed(scored: Scored, names: dict[str, str], limit: int) -> None:
+    """Whose level moved since the day published before, and why; most to lose first."""
+    changes = scored.day.working.frames.changes
+    if not isinstance(changes, pd.DataFrame) or changes.empty:
+        return
+    loss = scored.day.scores.set_index("customer_id")["expected_loss"]
+    order = changes["customer_id"].map(loss).sort_values(ascending=False, kind="stable").index
+    louder = (loudness(changes["level_after"]) > loudness(changes["level_before"])).sum()
+    since = changes["since"].iloc[0]
+    counts = f"{louder:,} to a louder level, {len(changes) - louder:,} to a quieter one"
+    out.print(f"\nLevels that moved since {since}: {len(changes):,} ({counts}). Most to lose first:", markup=False)
+    for row in changes.loc[order].head(limit).to_dict("records"):
+        who = f"{row['customer_id']} {names.get(row['customer_id'], '')}".strip()
+        out.print(f"  {who}: {row['text']}", markup=False)
+    if len(changes) > limit:
+        out.print("  `kizashi explain CUSTOMER --since DATE` tells each of them step by step.", markup=False)
 
 
 def _moved(scored: Scored, currency: str) -> None:

@@ -130,9 +130,16 @@ def service_at(settings: Settings, out: Path, clock: Callable[[], datetime] = no
             most_days_asleep=settings.tasks.most_days_asleep,
             least_cases_of_a_play=settings.outcomes.least_cases_of_a_play,
         )
-        stories = StoryFiles(settings, out)
-        zone = ZoneInfo(settings.project.timezone)
-        yield Service.of(store, clock, zone, accounts, terms=terms, limits=limits, stories=stories)
+        yield Service.of(
+            store,
+            clock,
+            ZoneInfo(settings.project.timezone),
+            accounts,
+            terms=terms,
+            limits=limits,
+            stories=StoryFiles(settings, out),
+            currency=settings.project.currency,
+        )
 
 
 def run(settings: Settings, out: Path, *, host: str, port: int, names: tuple[str, ...] = ()) -> None:

@@ -33,11 +33,6 @@ class StoryFiles:
     _kept: OrderedDict[tuple[object, ...], Any] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def currency(self) -> str:
-        """ISO code of all amounts, "" for none."""
-        return self.settings.project.currency
-
     def story(self, customer_id: str, as_of: date, since: date | None = None) -> Story:
         """The story of a customer, see :func:`pipelines.story.explain`."""
         return self._once(lambda day: explain(day, customer_id, since=since), as_of, "story", customer_id, since)

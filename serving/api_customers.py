@@ -5,14 +5,15 @@ from datetime import date
 from typing import Annotated, Any, TypeVar
 
 import pandas as pd
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from features.briefs import records
 from features.errors import KizashiError, SettingsError
 from serving import loop
-from serving.api_data import choice_of, customer_of, customers, one, page, plainly, profile_of
+from serving.api_data import choice_of, customer_of, customers, one, page, plainly, profile_of, said_in
 from serving.api_errors import Refused, documented
+from serving.api_languages import of_language, spoken
 from serving.api_models import (
     DecisionBody,
     HandOverBody,
@@ -131,22 +132,28 @@ def history(visit: Reader, customer_id: Id, limit: Limit = 50, offset: Offset = 
 
 
 @router.get("/customers/{customer_id:path}", tags=["customers"])
-def customer(visit: Reader, customer_id: Id) -> One:
-    """How a customer stands now: its score and reasons, its lists, its warnings and tasks, what people entered."""
-    return one(_standing(visit, customer_id))
+def customer(visit: Reader, request: Request, response: Response, customer_id: Id) -> One:
+    """How a customer stands now: its score and reasons, its lists, its warnings and tasks, what people entered.
+
+    The sentences of the reasons are in the caller's language.
+    """
+    locale = spoken(request.headers)
+    response.headers.update(of_language(locale))
+    return one(_standing(visit, customer_id, locale))
 
 
-def _standing(visit: Visit, customer_id: str) -> dict[str, Any]:
+def _standing(visit: Visit, customer_id: str, locale: str) -> dict[str, Any]:
     day, row = customer_of(visit, customer_id)
     store = visit.service.store
     state = customers(visit, row, day)
     why = reasons_to_list(state, terms_now(visit.service), day.as_of)
     states = store.account_states(customer_id)
+    mine = day.reasons[day.reasons["customer_id"] == customer_id].drop(columns=["as_of", "run_id"])
     return {
         "as_of": day.as_of,
         "customer": as_records(state)[0],
         "lists": {name: told[customer_id] for name, told in why.items() if customer_id in told},
-        "reasons": day.reasons[day.reasons["customer_id"] == customer_id].drop(columns=["as_of", "run_id"]),
+        "reasons": said_in(mine, locale, visit.service.currency),
         "signals": day.signals[day.signals["customer_id"] == customer_id],
         "episodes": store.episodes(customer_id=customer_id).rows,
         "tasks": store.tasks(customer_id=customer_id, state="open").rows,

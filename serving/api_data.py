@@ -1,5 +1,6 @@
 """What a caller may see: the published day, the loop and the lists, each cut to the caller's customers."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -9,6 +10,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from features.errors import KizashiError, SettingsError
+from models.reasons import REST
 from serving.access import within
 from serving.api_board import Day
 from serving.api_errors import Refused
@@ -21,7 +23,8 @@ from serving.list_views import listing
 from serving.lists import LISTS, ROW, Morning, morning, reasons_to_list
 from serving.loop_rows import found
 from serving.migrations.loop_tables import EPISODE, TASK
-from serving.words.speech import text
+from serving.wording import fact_text, rest_text
+from serving.words.speech import Said, text
 from serving.workload import Room, within_capacity
 
 Row = dict[str, Any]
@@ -233,3 +236,17 @@ def plainly(value: Any) -> Any:
         return value
     number = float(value)
     return number if abs(number) < float("inf") else None
+
+
+def said_in(reasons: pd.DataFrame, locale: str, currency: str) -> pd.DataFrame:
+    """Published reasons with their sentences in a language, without the codes behind them.
+
+    A reason that was published before there were codes keeps its English sentence.
+    """
+    texts = []
+    for role, said, text_then in zip(reasons["role"], reasons["said"], reasons["text"], strict=True):
+        if isinstance(said, str):
+            texts.append(fact_text(Said.from_list(json.loads(said)), locale, currency))
+        else:
+            texts.append(rest_text(locale) if role == REST else text_then)
+    return reasons.drop(columns="said").assign(text=texts)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from serving.api_data import NAMES, choice_of, columns_of, four_lists, listed, one, page, profile_of
+from serving.api_data import NAMES, choice_of, columns_of, four_lists, listed, one, page, profile_of, said_in
 from serving.api_errors import documented
 from serving.api_languages import of_language, spoken
 from serving.api_models import One, Page
@@ -42,13 +42,26 @@ def scores(
 
 
 @router.get("/reasons", tags=["lists"])
-def reasons(visit: Reader, customer_id: Word = None, limit: Limit = 50, offset: Offset = 0) -> Page:
-    """The published reasons of the newest day, the strongest first for each customer."""
+def reasons(
+    visit: Reader,
+    request: Request,
+    response: Response,
+    customer_id: Word = None,
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> Page:
+    """The published reasons of the newest day in the order of telling, in the caller's language.
+
+    Reasons are published of customers who are warned about and of those whose level moved.
+    """
+    locale = spoken(request.headers)
+    response.headers.update(of_language(locale))
     day, profile = profile_of(visit)
     found = day.reasons[day.reasons["customer_id"].isin(profile["customer_id"])]
     if customer_id is not None:
         found = found[found["customer_id"] == customer_id]
-    return page(found, limit, offset, day)
+    part = said_in(found.iloc[offset : offset + limit], locale, visit.service.currency)
+    return page(part, limit, 0, day).model_copy(update={"total": len(found), "offset": offset})
 
 
 @router.get("/lists", tags=["lists"])

@@ -9,16 +9,17 @@ from fastapi import APIRouter, Query, Request, Response
 
 from features.briefs import plain
 from features.errors import ArtefactError, KizashiError
-from serving.api_data import customer_of, one
+from serving.api_data import customer_of, one, page, profile_of
 from serving.api_errors import Refused, documented
 from serving.api_languages import of_language, spoken
-from serving.api_models import One, WhatIfBody
-from serving.api_visit import Id, Reader, Stories, Visit
+from serving.api_models import One, Page, WhatIfBody
+from serving.api_visit import Id, Limit, Offset, Reader, Stories, Visit
 from serving.records import PERCENT
-from serving.story_words import caution, spoken_story, what_if_text
+from serving.story import change_of
+from serving.story_words import caution, change_text, spoken_story, what_if_text
 from serving.words.speech import text
 
-router = APIRouter(responses=documented(400, 401, 403, 404, 413, 422, 429, 500, 503))
+router = APIRouter(responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 500, 503))
 
 T = TypeVar("T")
 
@@ -37,6 +38,18 @@ def story(visit: Reader, request: Request, response: Response, customer_id: Id, 
     return one({**told.to_dict(), "words": spoken_story(told, locale)})
 
 
+@router.get("/changes", tags=["lists"])
+def changes(visit: Reader, request: Request, response: Response, limit: Limit = 50, offset: Offset = 0) -> Page:
+    """Whose level moved since the day published before, and why, in the caller's language; most to lose first."""
+    locale = _language(request, response)
+    day, profile = profile_of(visit)
+    moved = visit.service.store.changes(day.as_of)
+    moved = moved.merge(profile[["customer_id", "name", "owner", "expected_loss"]], on="customer_id", how="inner")
+    moved = moved.sort_values(["expected_loss", "customer_id"], ascending=[False, True], ignore_index=True)
+    said = [change_text(change_of(change), locale, visit.service.currency) for change in moved["change"]]
+    return page(moved.drop(columns=["as_of", "run_id"]).assign(text=said), limit, offset, day)
+
+
 @router.post("/customers/{customer_id:path}/what-if", tags=["customers"])
 def what_if(visit: Reader, request: Request, response: Response, customer_id: Id, body: WhatIfBody) -> One:
     """How a customer would stand had it ordered, or paid what is overdue: re-scored, nothing is stored, no promise."""
@@ -44,8 +57,7 @@ def what_if(visit: Reader, request: Request, response: Response, customer_id: Id
     supposed = body.model_dump()
     found = _told(visit, customer_id, lambda stories, as_of: stories.what_if(customer_id, as_of, **supposed))
     _, row = customer_of(visit, customer_id)
-    currency = visit.service.stories.currency if visit.service.stories else ""
-    sentence = what_if_text(found, row["shown"].iloc[0] == PERCENT, locale, currency)
+    sentence = what_if_text(found, row["shown"].iloc[0] == PERCENT, locale, visit.service.currency)
     values: dict[str, Any] = plain(asdict(found))
     return one({**values, "text": sentence, "caution": caution(locale)})
 
@@ -62,11 +74,11 @@ def _told(visit: Visit, customer_id: str, tell: Callable[[Stories, date], T]) ->
     day, _ = customer_of(visit, customer_id)
     stories = visit.service.stories
     if stories is None:
-        raise Refused(503, "no_events", NO_STORIES)
+        raise Refused(409, "no_events", NO_STORIES)
     try:
         return tell(stories, day.as_of)
     except ArtefactError:
-        raise Refused(503, "no_model", NO_MODEL) from None
+        raise Refused(409, "no_model", NO_MODEL) from None
     except KizashiError as mistake:
         raise Refused(422, error=mistake) from None
 

@@ -77,11 +77,6 @@ class Accounts(Protocol):
 class Stories(Protocol):
     """Why a customer stands as it does; raises KizashiError where that cannot be told."""
 
-    @property
-    def currency(self) -> str:
-        """ISO code of all amounts, "" for none."""
-        ...
-
     def story(self, customer_id: str, as_of: date, since: date | None = None) -> Story:
         """The story of a customer at a date, and why it stands otherwise than on an earlier one."""
         ...
@@ -131,6 +126,8 @@ class Service:
         How much people are shown, and what they may put off.
     stories
         Tells of one customer; None where the events or the model are not here.
+    currency
+        ISO code of all amounts, "" for none.
     """
 
     store: Store
@@ -144,6 +141,7 @@ class Service:
     changeable: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     stories: Stories | None = None
+    currency: str = ""
 
     @classmethod
     def of(cls, store: Store, clock: Callable[[], datetime], zone: tzinfo, accounts: Accounts, **more: Any) -> Self:

@@ -325,3 +325,30 @@ class Story:
         """The whole as plain data for JSON."""
         told: dict[str, Any] = plain(asdict(self))
         return told
+
+
+def change_of(data: Mapping[str, Any]) -> Change:
+    """The inverse of a change as plain data, as the store keeps it."""
+    return Change(
+        **{
+            **data,
+            "before": _standing(data["before"]),
+            "after": _standing(data["after"]),
+            "steps": tuple(_step(one) for one in data["steps"]),
+            "parts_gone": tuple(data["parts_gone"]),
+            "parts_new": tuple(data["parts_new"]),
+        }
+    )
+
+
+def _standing(data: Mapping[str, Any]) -> Standing:
+    horizons = {int(days): chance for days, chance in data["horizons"].items()}
+    parts, on = tuple(data["level_parts"]), date.fromisoformat(data["as_of"])
+    return Standing(**{**data, "as_of": on, "level_parts": parts, "horizons": horizons})
+
+
+def _step(data: Mapping[str, Any]) -> Step:
+    events = [Happening(**{**one, "on": date.fromisoformat(one["on"])}) for one in data["happenings"]]
+    shares, on = tuple(Share(**one) for one in data["shares"]), data["on"]
+    known = None if on is None else date.fromisoformat(on)
+    return Step(**{**data, "on": known, "happenings": tuple(events), "shares": shares})

@@ -196,17 +196,22 @@ def test_every_kind_of_champion_adds_up(company):
     assert all(figure.goal == "<= 1e-09: met" for figure in section.figures)
 
 
+def flags_of(rows: pd.DataFrame, *concepts: str) -> np.ndarray:
+    numbers = [CONCEPTS.index(concept) for concept in concepts]
+    return exact.taken_of(np.tile(np.array(numbers, dtype=np.intp), (len(rows), 1)))
+
+
 def test_what_is_scored_again_unchanged_is_the_score_and_the_rhythm_moves_with_its_own_concept_alone(company, logistic):
     model, held = logistic
     rows = held.rows
     usual = exact.usual_rows(rows, why.spread_of(rows)["median"])
     score = model.probabilities(rows)["margin"].to_numpy()
-    assert exact.rescored(model, rows, usual, ()) == pytest.approx(score)
+    assert exact.rescored(model, rows, usual, flags_of(rows)) == pytest.approx(score)
     alone = exact.of_kind(company.model, LABEL_FREE)
     score = alone.probabilities(rows)["margin"].to_numpy()
     # The label-free model reads order days and the first order, which are background.
-    assert exact.rescored(alone, rows, usual, ("background", "payment")) == pytest.approx(score)
-    moved = exact.rescored(alone, rows, usual, ("order_rhythm",))
+    assert exact.rescored(alone, rows, usual, flags_of(rows, "background", "payment")) == pytest.approx(score)
+    moved = exact.rescored(alone, rows, usual, flags_of(rows, "order_rhythm"))
     late = (rows["days_since_last_order"] > 2 * rows["gap_median_days_ever"]).to_numpy()
     assert late.any()
     assert (moved[late] < score[late]).all()
@@ -305,6 +310,7 @@ def test_one_part_of_the_customers_is_explained_in_a_process_of_its_own(logistic
     why.spread_of(held.rows).to_parquet(tmp_path / faithfulness_speed.SPREAD)
     took = faithfulness_speed.explain(tmp_path, 1, 40)
     assert took["seconds"] > 0
+    assert took["cpu_seconds"] > 0
     assert not took["peak_mb"] < 50  # NaN where the system does not tell
 
 

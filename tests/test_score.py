@@ -1,5 +1,6 @@
 """The daily run: everybody has a row, the rows add up, a date is published once, and nothing later is seen."""
 
+import json
 import shutil
 import signal
 import sqlite3
@@ -25,8 +26,19 @@ from pipelines.intake import Intake, Request, take_in
 from pipelines.score import ForesightWarning, Scored, score, score_day
 from pipelines.scoring import MissingFeatures
 from pipelines.settings import database_url
-from serving.records import HORIZON_PROBABILITIES, INTERVAL, LEVEL_ALONE, PERCENT, SCORE_COLUMNS, SCORE_NUMBERS
+from serving.records import (
+    HORIZON_PROBABILITIES,
+    INTERVAL,
+    LEVEL_ALONE,
+    PERCENT,
+    REASON_COLUMNS,
+    ROLES,
+    SCORE_COLUMNS,
+    SCORE_NUMBERS,
+)
 from serving.store import Store
+from serving.wording import fact_text
+from serving.words.speech import Said
 
 pytest_plugins = ["trained"]
 
@@ -78,11 +90,17 @@ def test_the_probabilities_of_a_customer_agree_with_each_other(scored: Done) -> 
     np.testing.assert_array_equal(known["expected_loss"], known["value_at_risk"] * known["churn_probability"])
 
 
+def test_reasons_are_told_of_the_warned_alone_and_everybody_has_a_base(scored: Done) -> None:
+    known = scored[1].day.scores.query("history != 'none'")
+    warned = set(known.loc[known["level"] != "none", "customer_id"])
+    assert 10 < len(warned) < len(known) / 2
+    assert set(scored[1].day.reasons["customer_id"]) == warned, "on the first day nobody has moved"
+    assert np.isfinite(known[["base_margin", "margin"]]).all(axis=None)
+
+
 def test_reasons_add_up_to_the_margin_and_points_to_the_probability(scored: Done) -> None:
-    scores = scored[1].day.scores.query("history != 'none'").set_index("customer_id")
     sums = scored[1].day.reasons.groupby("customer_id")[["contribution", "contribution_points"]].sum()
-    assert set(sums.index) == set(scores.index)
-    sums = sums.loc[scores.index]
+    scores = scored[1].day.scores.set_index("customer_id").loc[sums.index]
     np.testing.assert_allclose(scores["base_margin"] + sums["contribution"], scores["margin"], rtol=0, atol=1e-9)
     total = expit(scores["base_margin"]) + sums["contribution_points"]
     np.testing.assert_allclose(total, scores["churn_probability"], rtol=0, atol=1e-9)
@@ -90,12 +108,21 @@ def test_reasons_add_up_to_the_margin_and_points_to_the_probability(scored: Done
 
 def test_every_reason_has_its_place_and_its_sentence(scored: Done) -> None:
     reasons = scored[1].day.reasons
-    count = scored[0].settings.reasons.count
+    order = list(ROLES)
     for _, told in reasons.groupby("customer_id"):
         assert told["position"].tolist() == list(range(1, len(told) + 1))
-        assert len(told) <= count + 1
+        counted = told["role"].value_counts().reindex(order, fill_value=0)
+        assert counted["reason"] <= scored[0].settings.reasons.count
+        assert counted["reason"] == 0 or counted["small"] == 0
+        assert counted["rest"] == 1
+        assert told["role"].map(order.index).is_monotonic_increasing
+    assert set(reasons["role"]) == {"reason", "against", "small", "rest"}
     assert reasons["text"].str.endswith(".").all()
-    assert not reasons["text"].str.contains("nan|None|_", regex=True).any()
+    assert not reasons["text"].str.contains(r"\bnan\b|None|_", regex=True).any()
+    rest = reasons["role"] == "rest"
+    assert (reasons["said"].isna() == rest).all()
+    told = [fact_text(Said.from_list(json.loads(said)), "en") for said in reasons.loc[~rest, "said"]]
+    assert told == reasons.loc[~rest, "text"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -151,13 +178,16 @@ def test_every_eligible_customer_has_an_interval_around_its_probability(scored: 
 def test_what_is_stored_is_what_was_computed(scored: Done) -> None:
     intake, done = scored
     with store_of(intake) as store:
-        scores, reasons = store.scores(DAY), store.reasons(DAY)
+        scores, reasons, changes = store.scores(DAY), store.reasons(DAY), store.changes(DAY)
     columns = list(SCORE_COLUMNS)
     pd.testing.assert_frame_equal(scores[columns], done.day.scores[columns], check_exact=True, check_dtype=False)
     [version] = scores["model_version"].unique()
     assert version == done.champion.version
     assert version.startswith("kizashi/1@")
-    assert len(reasons) == len(done.day.reasons) == done.published.reasons
+    told = done.day.reasons[list(REASON_COLUMNS)]
+    pd.testing.assert_frame_equal(reasons[list(told)], told, check_exact=True, check_dtype=False)
+    assert len(reasons) == done.published.reasons
+    assert changes.empty, "no day was published before"
 
 
 @pytest.fixture

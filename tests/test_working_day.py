@@ -107,6 +107,47 @@ def test_whoever_is_lost_has_been_silent_for_longer_than_its_own_window(days: tu
         assert (facts["days_since_last_order"] > 2 * facts["order_cycle_days"]).all()
 
 
+def test_reasons_are_told_of_the_warned_and_of_whose_level_moved(days: tuple[Path, list[Scored]]) -> None:
+    before, moved = pd.Series(dtype="object"), []
+    for done in days[1]:
+        level = done.day.scores.set_index("customer_id")["level"]
+        was = before.reindex(level.index)
+        changed = set(level.index[was.notna() & (was != level)])
+        warned = set(level.index[level != "none"])
+        assert set(done.day.reasons["customer_id"]) == warned | changed
+        before = level
+        moved.append((changed, changed - warned))
+    quiet = [len(one) for _, one in moved]
+    assert moved[0] == (set(), set())
+    assert sum(quiet) > 0, "somebody is told why it is warned about no more"
+
+
+def test_a_later_day_publishes_why_levels_moved_and_it_adds_up(
+    scored: tuple[Intake, Scored], days: tuple[Path, list[Scored]]
+) -> None:
+    out, done = days
+    with store_of(scored[0], out) as store:
+        told = [store.changes(one.published.run.as_of) for one in done]
+    assert told[0].empty
+    for earlier, later, changes in zip(done, done[1:], told[1:], strict=True):
+        both = earlier.day.scores.merge(later.day.scores, on="customer_id", suffixes=("_before", "_after"))
+        moved = both[both["level_before"] != both["level_after"]].set_index("customer_id")
+        assert len(moved) > 0
+        assert changes["customer_id"].tolist() == sorted(moved.index)
+        assert set(pd.to_datetime(changes["since"]).dt.date) == {earlier.published.run.as_of}
+        for row in changes.to_dict("records"):
+            stood = moved.loc[row["customer_id"]]
+            levels = (row["level_before"], row["level_after"])
+            assert levels == (stood["level_before"], stood["level_after"])
+            assert row["text"].startswith("The level")
+            change = row["change"]
+            assert change["comparable"] == (stood["cohort_before"] == stood["cohort_after"] == ELIGIBLE)
+            if change["comparable"]:
+                steps = sum(step["contribution"] for step in change["steps"])
+                assert steps == pytest.approx(stood["margin_after"] - stood["margin_before"], abs=1e-6)
+                assert row["margin_after"] - row["margin_before"] == pytest.approx(steps, abs=1e-6)
+
+
 def test_warnings_and_tasks_of_three_days_are_each_there_once(scored: tuple[Intake, Scored], days: Any) -> None:
     out, done = days
     with store_of(scored[0], out) as store:
