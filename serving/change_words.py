@@ -69,15 +69,21 @@ def rule_text(rule: str, locale: str = "en") -> str:
     return language(locale).named(_RULES.get(rule, own)).rstrip(".。")
 
 
-def part_text(part: str, locale: str = "en") -> str:
-    """One thing that makes a level (`Standing.level_parts`), with that level: "the health score (Orange)"."""
+def part_text(part: str, locale: str = "en", earlier: str | None = None) -> str:
+    """One thing that makes a level (`Standing.level_parts`), with that level: "the health score (Orange)".
+
+    `earlier` is the level that it made before: "the health score (Red → Orange)".
+    """
     source, *rest = part.split(":")
     named = level_part(part, locale=locale)
     if source == "rule" and len(rest) > 1:
         named = language(locale).words(changes.RULE, rule=rule_text(rest[0], locale))
     if source == "raised":
         return named
-    return language(locale).words(changes.PART, source=named, level=level_name(rest[-1], locale))
+    level = level_name(rest[-1], locale)
+    if earlier is not None:
+        level = language(locale).words(changes.ARROW, before=level_name(earlier, locale), after=level)
+    return language(locale).words(changes.PART, source=named, level=level)
 
 
 def happening_name(kind: str, locale: str = "en") -> str:
@@ -193,10 +199,9 @@ def change_text(change: Change, locale: str = "en", currency: str = "") -> str:
     else:
         sentences += _moves(change, locale, currency) or [words.words(changes.NOTHING_MOVED)]
         sentences += _threshold(change, locale)
-    new, gone = parts_moved(change)
-    for message, parts in ((changes.PARTS_NEW, new), (changes.PARTS_GONE, gone)):
+    for what, parts in parts_moved(change, locale).items():
         if parts:
-            sentences.append(words.words(message, parts=joined([part_text(part, locale) for part in parts], locale)))
+            sentences.append(words.words(changes.PARTS[what], parts=joined(parts, locale)))
     return together(sentences, locale)
 
 
@@ -207,10 +212,10 @@ def change_short(change: Change, locale: str = "en", currency: str = "") -> str:
     moved = words.words(changes.AS_BEFORE, level=after)
     if before != after:
         moved = words.words(changes.ARROW, before=before, after=after)
-    new, gone = parts_moved(change)
     phrases = [
-        *(words.words(changes.PART_NEW_SHORT, part=part_text(part, locale)) for part in new),
-        *(words.words(changes.PART_GONE_SHORT, part=part_text(part, locale)) for part in gone),
+        words.words(changes.PARTS_SHORT[what], part=part)
+        for what, parts in parts_moved(change, locale).items()
+        for part in parts
     ]
     # what moved the score comes first, unless the score made neither level
     steps = [step_text(step, change, locale, currency) for step in _strongest(change)]
@@ -224,15 +229,20 @@ def change_short(change: Change, locale: str = "en", currency: str = "") -> str:
     return said
 
 
-def parts_moved(change: Change) -> tuple[list[str], list[str]]:
-    """What makes the level now and did not, and what did and does not; the score itself is told by its own moves.
-
-    Of what made a level before and makes another now, only the new one is told.
+def parts_moved(change: Change, locale: str = "en") -> dict[str, list[str]]:
+    """What makes the level now and did not (``new``), what makes another one (``other``), and what does not any more
+    (``gone``), in words; the score itself is told by its own moves.
     """
-    new = [part for part in change.parts_new if not part.startswith("model:")]
-    told = {part.rpartition(":")[0] for part in new}
-    gone = [part for part in change.parts_gone if not part.startswith("model:")]
-    return new, [part for part in gone if part.rpartition(":")[0] not in told]
+    before, after = (
+        {part.rpartition(":")[0]: part for part in parts if not part.startswith("model:")}
+        for parts in (change.parts_gone, change.parts_new)
+    )
+    both = [(part, before[source].rpartition(":")[2]) for source, part in after.items() if source in before]
+    return {
+        "new": [part_text(part, locale) for source, part in after.items() if source not in before],
+        "other": [part_text(part, locale, earlier) for part, earlier in both],
+        "gone": [part_text(part, locale) for source, part in before.items() if source not in after],
+    }
 
 
 def _from_to(change: Change, locale: str) -> str:

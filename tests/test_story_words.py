@@ -203,10 +203,10 @@ def test_nothing_is_made_up_where_nothing_moved_or_nothing_can_be_compared():
     assert change_text(replace(CHANGE, steps=(Step("time", float("nan")),))).count("Nothing has moved") == 1
 
 
-def test_of_a_part_that_only_grew_louder_the_new_one_alone_is_told():
+def test_of_a_part_that_grew_louder_both_levels_are_told():
     louder = replace(CHANGE, parts_gone=("health:blue", "rule:a:blue"), parts_new=("health:red", "model:red"))
     text = change_text(louder)
-    assert "New: the health score (Red)." in text
+    assert "Changed: the health score (Blue → Red)." in text
     assert "No longer there: the rule “A” (Blue)." in text
 
 

@@ -180,10 +180,12 @@ NOT_COMPARABLE = text(
 NOTHING_MOVED = text("Nothing has moved the score in between.")
 CROSSED = text("With that the score reaches the threshold of {level}.")
 FELL_SHORT = text("With that the score is below the threshold of {level}.")
-PARTS_NEW = text("New: {parts}.")
-PARTS_GONE = text("No longer there: {parts}.")
-PART_NEW_SHORT = text("new: {part}")
-PART_GONE_SHORT = text("no longer: {part}")
+PARTS = {
+    "new": text("New: {parts}."),
+    "other": text("Changed: {parts}."),
+    "gone": text("No longer there: {parts}."),
+}
+PARTS_SHORT = {"new": text("new: {part}"), "other": text("changed: {part}"), "gone": text("no longer: {part}")}
 
 #: What makes a level, and the level that it makes.
 PART = text("{source} ({level})")
