@@ -37,6 +37,7 @@ def measured(arguments: argparse.Namespace, work: Path) -> tuple[list[Section], 
     from benchmarks.faithfulness_told import told, warned
     from models import reasons as why
     from models.classifiers import LIGHTGBM
+    from models.selection import ALONE
 
     data = arguments.data
     if not data:
@@ -50,7 +51,7 @@ def measured(arguments: argparse.Namespace, work: Path) -> tuple[list[Section], 
     _say("additivity, deletion and signs")
     sections = [faithfulness_exact.additivity(company)]
     sections.append(faithfulness_exact.deletion(model, held, spread["median"]))
-    if model.selection.in_use != LIGHTGBM:
+    if model.weights != ALONE[LIGHTGBM]:
         trees = faithfulness_exact.of_kind(model, LIGHTGBM)
         sections.append(
             _named(faithfulness_exact.deletion(trees, told(trees, held.rows, spread, count), spread["median"]))
@@ -94,13 +95,13 @@ def page(sections: Sequence[Section], head: str) -> str:
 
 
 def summary(sections: Sequence[Section]) -> str:
-    """Every figure that has a goal, as one Markdown table."""
+    """Every figure that has a goal or stands beside another, as one Markdown table."""
     lines = [
         "| question | measure | figure | 95 % interval | customers | beside | goal |",
         "|---|---|---:|---|---:|---|---|",
     ]
     for section in sections:
-        rows = table_of(Section("", "", [one for one in section.figures if one.goal])).splitlines()[2:]
+        rows = table_of(Section("", "", [one for one in section.figures if one.goal or one.beside])).splitlines()[2:]
         lines += [f"| {section.title} {row}" for row in rows]
     return "\n".join(lines)
 

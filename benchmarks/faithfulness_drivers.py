@@ -204,10 +204,11 @@ def _figures(rows: pd.DataFrame, own: Mapping[str, frozenset[str]], words: str, 
         ("rules that fired", float(hits(list(rows["rules"]), drivers, own).mean())),
     )
     found = [mean_of(f"as told{words}", hits(list(rows["told"]), drivers, own), who, beside=beside, least=goal)]
-    found.append(mean_of(f"two largest contributions{words}", hits(list(rows["largest"]), drivers, own), who))
+    largest = hits(list(rows["largest"]), drivers, own)
+    found.append(mean_of(f"two largest contributions{words}", largest, who, beside=beside[:1]))
     if any(rows["ahead"]):
         text = f"two largest of what warns of losses to come{words}"
-        found.append(mean_of(text, hits(list(rows["ahead"]), drivers, own), who))
+        found.append(mean_of(text, hits(list(rows["ahead"]), drivers, own), who, beside=beside[:1]))
     return found
 
 

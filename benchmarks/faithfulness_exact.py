@@ -14,9 +14,11 @@ from features.labels import HORIZONS
 from features.registry import REGISTRY, registered
 from models import reasons as why
 from models.churn_model import ChurnModel
+from models.classifiers import LIGHTGBM
 from models.horizons import probability_frame
+from models.logistic import LOGISTIC
 from models.moves import moves
-from models.selection import ALONE, BLENDED, NAMES
+from models.selection import ALONE, BLENDED, LABEL_FREE
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -25,6 +27,7 @@ ADDITIVE = 1e-9
 #: A blend in which every part counts.
 MIXED = ((0.5, 0.25, 0.25),) * len(HORIZONS)
 KINDS = {**ALONE, BLENDED: MIXED}
+WORDS = {LIGHTGBM: "LightGBM", LOGISTIC: "logistic regression", LABEL_FREE: "order rhythm alone", BLENDED: "blend"}
 #: Unit of what compares with the own past already, and where nothing has changed in it.
 DEVIATION, AS_EVER = "standard deviations", {"ratio": 1.0, "standard deviations": 0.0}
 _SILENCE, _USUAL_GAP = "days_since_last_order", "gap_median_days_ever"
@@ -65,7 +68,7 @@ def additivity(company: Company) -> Section:
         worst = {words: float(np.abs(gap).max()) for words, gap in gaps.items()}
         figures.append(
             Figure(
-                f"{NAMES[kind].split(',')[0]}", max(worst.values()), n=len(here), beside=tuple(worst.items()),
+                WORDS[kind], max(worst.values()), n=len(here), beside=tuple(worst.items()),
                 most=ADDITIVE,
             )
         )  # fmt: skip

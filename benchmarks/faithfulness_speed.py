@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.faithfulness_exact import of_kind
+from benchmarks.faithfulness_exact import WORDS, of_kind
 from benchmarks.faithfulness_figures import Figure, Section
 from benchmarks.faithfulness_made import Company
 from benchmarks.faithfulness_told import Told
@@ -22,7 +22,7 @@ from features.registry import registered
 from models import reasons as why
 from models.churn_model import ChurnModel
 from models.classifiers import LIGHTGBM
-from models.selection import LABEL_FREE, NAMES
+from models.selection import ALONE, LABEL_FREE
 from pipelines.explaining import Terms, explained
 
 CUSTOMERS = 5_000
@@ -37,7 +37,7 @@ def speed(company: Company, held: Told, spread: pd.DataFrame, work: Path, custom
     rows = pd.concat([held.rows] * times, ignore_index=True).head(customers)
     rows = rows.assign(customer_id=[f"{who}-{i}" for i, who in enumerate(rows["customer_id"])])
     kinds = {LIGHTGBM: of_kind(company.model, LIGHTGBM)}
-    if company.model.selection.in_use not in (LIGHTGBM, LABEL_FREE):
+    if company.model.weights not in (ALONE[LIGHTGBM], ALONE[LABEL_FREE]):
         kinds[company.model.selection.in_use] = company.model
     figures = []
     for kind, model in kinds.items():
@@ -55,7 +55,7 @@ def speed(company: Company, held: Told, spread: pd.DataFrame, work: Path, custom
             ("its CPU seconds", alone[0]["cpu_seconds"]),
             ("peak MB of each process", peak),
         )
-        words = f"seconds on {CORES} cores, {NAMES[kind].split(',')[0]}"
+        words = f"seconds on {CORES} cores, {WORDS[kind]}"
         figures.append(Figure(words, slowest, n=len(rows), beside=beside, most=SECONDS))
     bags = max((len(bag) for bag in company.model.boosting.bags), default=0)
     about = (

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from benchmarks.faithfulness_exact import of_kind
+from benchmarks.faithfulness_exact import WORDS, of_kind
 from benchmarks.faithfulness_figures import DRAWS, Figure, Section, mean_of
 from benchmarks.faithfulness_made import NEXT_DAYS, Champion, Company, relearnt
-from benchmarks.faithfulness_told import CONCEPTS, Told, jaccard, told
+from benchmarks.faithfulness_told import CONCEPTS, Told, concept_sums, jaccard, told
 from features.registry import REGISTRY
 from features.snapshots import ELIGIBLE, drawn
 from features.variants import new_facts
@@ -18,6 +18,7 @@ from models.churn_model import ChurnModel
 from models.classifiers import LIGHTGBM
 from models.contestants import Training
 from models.folds import training_at
+from models.logistic import LOGISTIC
 from models.reasons import dimension_of
 
 #: Concepts that are compared.
@@ -25,6 +26,8 @@ TOP = 3
 STABLE = 0.7
 #: A dimension that tells of nobody may have so much of the contributions, and of the reasons told.
 NO_SHARE, NO_REASONS = 0.05, 0.02
+#: The learners of which it is asked one by one.
+LEARNT = (LIGHTGBM, LOGISTIC)
 #: Dimensions that neither the label-free model nor the window reads: their columns can be shuffled.
 SHUFFLED = ("interaction", "service", "finance", "strategy")
 
@@ -49,7 +52,8 @@ def stability(company: Company, held: Told) -> Section:
     pairs.append(("trained now and a month later", champion, company.champions[later], STABLE))
     figures = []
     spread, count = why.spread_of(company.cohort(day)), company.intake.settings.reasons.count
-    by_chance = _of_random_sets(TOP, len(CONCEPTS))
+    read = int((held.sums.abs().max() > 0).sum())
+    by_chance = _of_random_sets(min(TOP, read), read)
     for words, one, other, least in pairs:
         models = [each.model if isinstance(each, Champion) else each for each in (one, other)]
         both = [told(model, held.rows, spread, count) for model in models]
@@ -60,8 +64,8 @@ def stability(company: Company, held: Told) -> Section:
     figures += _days_without_news(company, held, count)
     about = (
         f"Jaccard index of the {TOP} concepts with the largest contributions (*told*: of all that are told), of those "
-        f"warned about at {day:%Y-%m-%d}; by chance: two draws of {TOP} out of {len(CONCEPTS)}. *Without news*: "
-        "nothing became known of the customer between the two days; same model."
+        f"warned about at {day:%Y-%m-%d}; by chance: two draws of {TOP} out of the {read} that the model reads. "
+        "*Without news*: nothing became known of the customer between the two days; same model."
     )
     return Section("Stability", about, figures)
 
@@ -145,7 +149,9 @@ def placebo(company: Company) -> Section:
         size = after.sums.abs()
         of = [concept for concept in CONCEPTS if _dimension(concept) == dimension]
         share, who = size[of].sum(axis=1) / size.sum(axis=1), rows["customer_id"]
-        as_is = (("as it is", real_shares[dimension]),)
+        kinds = [concept_sums(why.contributions(of_kind(learnt.model, kind), rows).values) for kind in LEARNT]
+        of_kinds = [(f"{WORDS[kind]} alone", shares(sums)[dimension]) for kind, sums in zip(LEARNT, kinds, strict=True)]
+        as_is = (("as it is", real_shares[dimension]), *of_kinds)
         figures.append(mean_of(f"{dimension}: share of contributions", share, who, beside=as_is, most=NO_SHARE))
         reasons = after.reasons[after.reasons["role"] == why.REASON]
         as_is = (("as it is", float((real_reasons["dimension"] == dimension).mean())),)

@@ -57,5 +57,6 @@ def held_down(levels: pd.Series, sources: pd.Series, limits: Mapping[str, str]) 
         As of :func:`allowed`.
     """
     limit = sources.map(limits).astype("object").fillna(LEVELS[0])
-    louder = levels.map(LOUDNESS) > limit.map(LOUDNESS)
+    # typed, because of no level at all pandas makes texts
+    louder = levels.map(LOUDNESS).astype("float64") > limit.map(LOUDNESS).astype("float64")
     return levels.mask(louder, limit)

@@ -187,7 +187,7 @@ def _happenings(day: DatedDay, chosen: Sequence[Variant]) -> dict[int, _Events]:
     number = rows["customer_id"].str[1:].astype("int64")
     whose = pd.Series([one.customer_id for one in chosen])
     copies = whose.map(whose.value_counts())
-    detail = without_names(rows)
+    detail = _without_names(rows)
     key = rows.drop(columns=["as_of", "customer_id"]).assign(detail=detail, whose=number.map(whose))
     held = number.groupby([key[name] for name in key], dropna=False).transform("nunique")
     told: dict[int, _Events] = {}
@@ -196,7 +196,7 @@ def _happenings(day: DatedDay, chosen: Sequence[Variant]) -> dict[int, _Events]:
     return told
 
 
-def without_names(rows: pd.DataFrame) -> pd.Series:
+def _without_names(rows: pd.DataFrame) -> pd.Series:
     """The details of events without the variants' names, with which the ids of their rows begin."""
     own = zip(rows["detail"], rows["customer_id"], strict=True)
     return pd.Series([detail.replace(f"{name}/", "") for detail, name in own], index=rows.index, dtype="str")

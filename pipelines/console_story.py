@@ -8,9 +8,12 @@ from serving.story import Change, Story
 from serving.story_words import (
     change_text,
     clearing_texts,
-    happening_text,
+    day_text,
+    happening_detail,
+    happening_name,
     log_odds,
     log_odds_meaning,
+    money,
     outlook_text,
     part_text,
     place_text,
@@ -55,7 +58,10 @@ def story(one: Story, locale: str = "en") -> None:
     _say(similar_text(one.similar, locale))
     out.print(f"\n[bold]{escape(_label('newest', locale))}[/]")
     for event in one.timeline[: -EVENTS_SHOWN - 1 : -1]:
-        _say(f"  {happening_text(event, locale, one.currency)}")
+        amount = [] if event.amount is None else [money(event.amount, locale, one.currency)]
+        what = ", ".join([happening_name(event.kind, locale), *amount])
+        detail = happening_detail(event, locale)
+        _say(f"  {day_text(event.on, locale)}  {what}{f' ({detail})' if detail else ''}")
     _say(f"{_label('model_version', locale)}: {standing.model_version}")
 
 

@@ -6,7 +6,7 @@ or it never was, the date is scored anew.
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from scipy import special
 from features import cutoffs
 from features.briefs import records
 from features.errors import SettingsError
+from features.narrowing import account_connection
 from features.snapshots import ELIGIBLE, Progress, silent
 from features.timelines import timeline
 from features.variants import Variant, variants
@@ -24,7 +25,7 @@ from models.health_history import month_steps
 from models.horizons import PROBABILITIES, probability_frame
 from models.levels import LEVELS, LOUDNESS
 from models.reasons import Concepts, contributions
-from pipelines.changes import happenings, name_of, steps_between, without_names
+from pipelines.changes import happenings, name_of, steps_between
 from pipelines.dated import SAME, DatedDay, dated, snapshots
 from pipelines.explaining import Terms, explained, figures_of
 from pipelines.intake import Intake
@@ -89,12 +90,12 @@ def explain(
     if inside:
         split = contributions(model, frame, background)
         shares, standing = concept_shares(split.values), replace(standing, base_margin=float(split.base.iloc[0]))
-    name, owner = _name_and_owner(day, customer_id)
+    account = _account(day, customer_id)
     sums = pd.Series({share.concept: share.contribution for share in shares}, dtype="float64")
     return Story(
         customer_id=customer_id,
-        name=name,
-        owner=owner,
+        name=account.name,
+        owner=account.owner,
         currency=settings.project.currency,
         standing=standing,
         reasons=tuple(_line(row) for row in records(told)),
@@ -102,7 +103,7 @@ def explain(
         dimensions=_by_dimension(shares),
         signals=_signals(day, customer_id),
         health=_health(day, customer_id),
-        timeline=_timeline(day, customer_id),
+        timeline=tuple(sorted([*account.events, *_warnings(day, customer_id)], key=lambda one: one.on)),
         change=None if since is None else change_since(day, customer_id, since, progress=progress),
         clearing=clearing(day, customer_id),
         similar=similar(day, sums, customer_id, progress=progress) if inside and with_cases else Similar(),
@@ -239,16 +240,24 @@ def _health(day: DatedDay, customer_id: str) -> HealthLine | None:
     )
 
 
-def _timeline(day: DatedDay, customer_id: str) -> tuple[Happening, ...]:
-    """Events and warnings of the last two years, the newest last."""
-    with _one(day, customer_id).events.connect(0) as con:
-        cutoffs.lay_out_time(con)
-        cutoffs.set_cutoffs(con, [day.as_of])
+@dataclass(frozen=True)
+class _Account:
+    """Who a customer is, "" where unknown, and what happened to it within :data:`TIMELINE_DAYS`."""
+
+    name: str
+    owner: str
+    events: tuple[Happening, ...]
+
+
+def _account(day: DatedDay, customer_id: str) -> _Account:
+    with account_connection(day.intake.events, customer_id, day.as_of) as con:
         cutoffs.set_accounts(con, "industry")
         rows = timeline(con)
+        names = con.execute("SELECT name FROM customers").fetchall()
+        owners = con.execute("SELECT owner FROM accounts").fetchall()
+    name, owner = (str(found[0][0]) if found and found[0][0] else "" for found in (names, owners))
     rows = rows[rows["happened_at"] >= pd.Timestamp(day.as_of - timedelta(days=TIMELINE_DAYS))]
-    told = [*happenings(rows.assign(detail=without_names(rows))), *_warnings(day, customer_id)]
-    return tuple(sorted(told, key=lambda one: one.on))
+    return _Account(name, owner, tuple(happenings(rows)))
 
 
 def _warnings(day: DatedDay, customer_id: str) -> list[Happening]:
@@ -268,17 +277,6 @@ def _warnings(day: DatedDay, customer_id: str) -> list[Happening]:
 
 def _date(value: Any) -> date | None:
     return None if value is None or pd.isna(value) else pd.Timestamp(value).date()
-
-
-def _name_and_owner(day: DatedDay, customer_id: str) -> tuple[str, str]:
-    with _one(day, customer_id).events.connect(0) as con:
-        cutoffs.lay_out_time(con)
-        cutoffs.set_cutoffs(con, [day.as_of])
-        cutoffs.set_accounts(con, "industry")
-        names = con.execute("SELECT name FROM customers").fetchall()
-        owners = con.execute("SELECT owner FROM accounts").fetchall()
-    first = [rows[0][0] if rows and rows[0][0] else "" for rows in (names, owners)]
-    return str(first[0]), str(first[1])
 
 
 def change_since(day: DatedDay, customer_id: str, since: date, *, progress: Progress = silent) -> Change:

@@ -118,8 +118,9 @@ def _looked(
 ) -> WhatIf:
     """How the customer would stand on the day after, with it and without."""
     as_of = on + timedelta(days=1)
-    supposed = Variant(name_of(0), customer_id, added=added, set_facts=facts)
-    table = levels_of(day, [supposed, Variant(name_of(1), customer_id)], as_of)
+    # What has happened since a day in the past is not known on it.
+    supposed = Variant(name_of(0), customer_id, unseen_from=day.as_of, added=added, set_facts=facts)
+    table = levels_of(day, [supposed, Variant(name_of(1), customer_id, unseen_from=day.as_of)], as_of)
     there, otherwise = table.loc[name_of(0)], table.loc[name_of(1)]
     score = day.score(customer_id)
     today = "none" if score is None else str(score["level"])

@@ -23,6 +23,7 @@ from pipelines import cli
 from pipelines.intake import Intake
 from pipelines.score import Scored
 from pipelines.settings import tracking_folder
+from serving.words.names import CONCEPTS
 
 pytest_plugins = ["trained"]
 
@@ -57,7 +58,7 @@ def test_every_commands_help_ends_in_an_example_that_it_understands(name: str) -
 def test_the_help_of_all_ends_in_an_example_too() -> None:
     shown = CliRunner().invoke(cli.app, ["--help"])
     assert shown.output.strip().endswith("Example: kizashi demo")
-    of_every_day = {"check", "train", "score", "backtest", "explain", "demo", "simulate"}
+    of_every_day = {"check", "train", "score", "backtest", "explain", "what-if", "demo", "simulate"}
     assert set(COMMANDS) == of_every_day | {
         *("features", "leaks", "account", "notes", "statistics", "economics"),
         *("models", "promote", "rollback"),
@@ -275,11 +276,14 @@ def explained(scored: tuple[Intake, Scored], options: list[str], run: Run) -> tu
     place = 1 + (here["churn_probability"] > row["churn_probability"]).sum()
     done = run("explain", row["customer_id"], *options)
     assert done.code == 0, done.err
-    [line] = [line for line in done.out.splitlines() if line.startswith("Sum: base")]
-    base, reasons, total, own = map(float, re.findall(r"[+-]\d+\.\d+", line)[:4])
-    assert total == pytest.approx(base + reasons, abs=2e-4) == pytest.approx(own, abs=2e-4)
+    shown = done.out.replace("\N{MINUS SIGN}", "-")
+    table = shown[shown.index("How the score adds up") : shown.index("Log-odds are the scale")]
+    base, *shares, total = map(float, re.findall(r"[+-]?\d+\.\d\d", table))
+    assert (base, total) == pytest.approx((row["base_margin"], row["margin"]), abs=0.005)
+    assert len(shares) == len(CONCEPTS), "every concept has its line"
+    assert base + sum(shares) == pytest.approx(total, abs=0.005 * len(shares))
     said = " ".join(done.out.split())
-    assert f"; place {place} of {len(here)} by risk. The window is this customer's own." in said
+    assert f"; {place} of {len(here)}, 1 being the highest risk" in said
     return row, said
 
 
@@ -287,9 +291,10 @@ def test_an_explanation_shows_its_sum_and_no_percentage_that_is_not_proved(
     scored: tuple[Intake, Scored], trained_place: list[str], run: Run
 ) -> None:
     row, said = explained(scored, trained_place, run)
-    assert re.search(f"High risk of no order in {row['churn_window_days']:.0f} days {UNPROVED}; place", said)
-    assert "points" not in said
-    assert "No order within: 30 days" not in said
+    days = f"{row['churn_window_days']:.0f} days"
+    assert re.search(f"{row['customer_id']} .* {DAY}: Orange High risk of no order in {days} {UNPROVED};", said)
+    assert "chance of no order" not in said
+    assert f"Model: {scored[1].champion.version}" in said
 
 
 def test_an_explanation_shows_the_interval_of_a_probability_that_is_proved(
@@ -302,9 +307,9 @@ def test_an_explanation_shows_the_interval_of_a_probability_that_is_proved(
     row, said = explained(scored, trained_place, run)
     chance, low, high = (f"{row[name]:.0%}" for name in ("churn_probability", "churn_low", "churn_high"))
     days = f"{row['churn_window_days']:.0f} days"
-    assert f"{chance} ({low} to {high}) chance of no order in {days}; place" in said
-    assert f"No order within: 30 days {row['p_no_order_30']:.0%}, " in said
-    assert f"that is {row['churn_probability']:.1%}. Model kizashi/1@" in said
+    assert f"{DAY}: Orange {chance} ({low} to {high}) chance of no order in {days};" in said
+    assert "(no percentage" not in said
+    assert "Model: kizashi/1@" in said
 
 
 def test_a_warning_is_one_line_too(tmp_path: Path) -> None:

@@ -322,7 +322,7 @@ def test_a_date_without_a_past_is_refused_in_one_line(tmp_path, monkeypatch, cap
     assert not (tmp_path / "out").exists()
 
 
-def test_the_page_names_its_command_and_the_document_takes_the_goals_alone():
+def test_the_page_names_its_command_and_the_document_takes_what_has_a_goal_or_a_baseline():
     asked = Namespace(data="", layout="", customers=1500, seed=301, as_of=None)
     assert faithfulness.command_of(asked) == "python benchmarks/faithfulness.py --customers 1500 --seed 301"
     other = replace_of(asked, data="x/online.parquet", layout="online-retail-ii", as_of=date(2011, 9, 1))

@@ -108,7 +108,7 @@ def test_reasons_add_up_to_the_margin_and_points_to_the_probability(scored: Done
 
 def test_every_reason_has_its_place_and_its_sentence(scored: Done) -> None:
     reasons = scored[1].day.reasons
-    order = list(ROLES)
+    order = ["reason", "small", "against", "rest"]
     for _, told in reasons.groupby("customer_id"):
         assert told["position"].tolist() == list(range(1, len(told) + 1))
         counted = told["role"].value_counts().reindex(order, fill_value=0)
@@ -116,7 +116,7 @@ def test_every_reason_has_its_place_and_its_sentence(scored: Done) -> None:
         assert counted["reason"] == 0 or counted["small"] == 0
         assert counted["rest"] == 1
         assert told["role"].map(order.index).is_monotonic_increasing
-    assert set(reasons["role"]) == {"reason", "against", "small", "rest"}
+    assert set(reasons["role"]) == set(ROLES)
     assert reasons["text"].str.endswith(".").all()
     assert not reasons["text"].str.contains(r"\bnan\b|None|_", regex=True).any()
     rest = reasons["role"] == "rest"

@@ -150,6 +150,12 @@ _SPENT = {
     ),
     "last_order_value": (
         say(
+            "More was returned than bought on the last order day, by {amount}; usually {usual} is bought.",
+            when="last_order_value < 0",
+            amount="last_order_value size",
+            usual="order_value_mean_ever about_amount",
+        ),
+        say(
             "Spent {actual} on the last order day; usually {usual}.",
             actual="value money",
             usual="order_value_mean_ever about_amount",
@@ -157,6 +163,12 @@ _SPENT = {
         say("Spent {actual} on the last order day.", actual="value money"),
     ),
     "last_order_value_vs_usual": (
+        say(
+            "More was returned than bought on the last order day, by {amount}; usually {usual} is bought.",
+            when="last_order_value < 0",
+            amount="last_order_value size",
+            usual="order_value_mean_ever about_amount",
+        ),
         say(
             "Spent {actual} on the last order day; usually {usual}.",
             actual="last_order_value money",
