@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated, Any, TypeVar
 
 import pandas as pd
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from features.briefs import records
@@ -13,7 +13,7 @@ from features.errors import KizashiError, SettingsError
 from serving import loop
 from serving.api_data import choice_of, customer_of, customers, one, page, plainly, profile_of, said_in
 from serving.api_errors import Refused, documented
-from serving.api_languages import of_language, spoken
+from serving.api_languages import Tongue
 from serving.api_models import (
     DecisionBody,
     HandOverBody,
@@ -132,13 +132,11 @@ def history(visit: Reader, customer_id: Id, limit: Limit = 50, offset: Offset = 
 
 
 @router.get("/customers/{customer_id:path}", tags=["customers"])
-def customer(visit: Reader, request: Request, response: Response, customer_id: Id) -> One:
+def customer(visit: Reader, locale: Tongue, customer_id: Id) -> One:
     """How a customer stands now: its score and reasons, its lists, its warnings and tasks, what people entered.
 
     The sentences of the reasons are in the caller's language.
     """
-    locale = spoken(request.headers)
-    response.headers.update(of_language(locale))
     return one(_standing(visit, customer_id, locale))
 
 

@@ -1,6 +1,9 @@
 """The language that a caller is answered in."""
 
+from typing import Annotated
+
 from babel import negotiate_locale
+from fastapi import Depends, Request, Response
 from starlette.datastructures import Headers
 
 from serving.words.speech import LANGUAGES
@@ -20,6 +23,17 @@ def spoken(headers: Headers) -> str:
     # sorted() keeps the order of tags that weigh the same
     tags = [tag for weight, tag in sorted(wanted, key=lambda one: -one[0]) if weight > 0 and tag]
     return negotiate_locale(tags, LANGUAGES, sep="-") or ENGLISH
+
+
+def _told_in(request: Request, response: Response) -> str:
+    """The caller's language, said in the headers of the answer."""
+    locale = spoken(request.headers)
+    response.headers.update(of_language(locale))
+    return locale
+
+
+#: Of a route whose words are in the caller's language.
+Tongue = Annotated[str, Depends(_told_in)]
 
 
 def of_language(locale: str) -> dict[str, str]:

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from serving.api_data import NAMES, choice_of, columns_of, four_lists, listed, one, page, profile_of, said_in
 from serving.api_errors import documented
-from serving.api_languages import of_language, spoken
+from serving.api_languages import Tongue
 from serving.api_models import One, Page
 from serving.api_visit import Exporter, Id, Limit, Offset, Reader, Search, Sort, Where, Word
 from serving.exports import MEDIA_TYPES, Sheet, written
@@ -44,8 +44,7 @@ def scores(
 @router.get("/reasons", tags=["lists"])
 def reasons(
     visit: Reader,
-    request: Request,
-    response: Response,
+    locale: Tongue,
     customer_id: Word = None,
     limit: Limit = 50,
     offset: Offset = 0,
@@ -54,8 +53,6 @@ def reasons(
 
     Reasons are published of customers who are warned about and of those whose level moved.
     """
-    locale = spoken(request.headers)
-    response.headers.update(of_language(locale))
     day, profile = profile_of(visit)
     found = day.reasons[day.reasons["customer_id"].isin(profile["customer_id"])]
     if customer_id is not None:
@@ -65,10 +62,8 @@ def reasons(
 
 
 @router.get("/lists", tags=["lists"])
-def lists(_: Reader, request: Request, response: Response) -> Page:
+def lists(_: Reader, locale: Tongue) -> Page:
     """Every list by name: what it answers, in the caller's language, and its columns."""
-    locale = spoken(request.headers)
-    response.headers.update(of_language(locale))
     ids = {"red": ["WL-05"], "yellow": ["WL-06"], "blue": ["WL-07"], "grey": ["WL-08"]}
     rows = [
         {

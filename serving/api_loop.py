@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from serving import loop
 from serving.api_data import episode_of, one, page, plainly, room, seen, task_of
 from serving.api_errors import Refused, documented
+from serving.api_languages import Tongue
 from serving.api_models import (
     Day,
     EvaluateBody,
@@ -182,6 +183,7 @@ def _seen_by_episode(visit: Visit, rows: Any) -> Any:
 @router.get("/tasks", tags=["tasks"])
 def tasks(
     visit: Reader,
+    locale: Tongue,
     state: State = "open",
     owner: Word = None,
     team: Word = None,
@@ -193,7 +195,10 @@ def tasks(
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> Page:
-    """Tasks, the first due first; `not_shown` counts the open ones that do not fit into their owners' day."""
+    """Tasks in the caller's language, the first due first.
+
+    `not_shown` counts the open ones that do not fit into their owners' day.
+    """
     awake_on = None if asleep else visit.today
     held = visit.service.store.tasks(state=state, customer_id=customer_id, due_until=due_until, awake_on=awake_on)
     rows = seen(visit, held.rows)
@@ -202,19 +207,21 @@ def tasks(
     whole = everything or state != "open"
     beyond = rows["task_id"].isin([] if whole else list(room(visit, visit.today).left["task_id"]))
     told = page(rows[~beyond], limit, offset)
-    return told.model_copy(update={"items": [_in_words(row) for row in told.items], "not_shown": int(beyond.sum())})
+    return told.model_copy(
+        update={"items": [_in_words(row, locale) for row in told.items], "not_shown": int(beyond.sum())}
+    )
 
 
-def _in_words(row: dict[str, Any]) -> dict[str, Any]:
+def _in_words(row: dict[str, Any], locale: str) -> dict[str, Any]:
     facts = {"customer_id": row["customer_id"], **row["facts"]}
-    words = {"title": title_of(row["kind"], facts), "body": body_of(row["kind"])}
-    return {**row, **words, "steps": checklist_of(row["checklist"])}
+    words = {"title": title_of(row["kind"], facts, locale), "body": body_of(row["kind"], locale)}
+    return {**row, **words, "steps": checklist_of(row["checklist"], locale)}
 
 
 @router.get("/tasks/{task_id}", tags=["tasks"])
-def task(visit: Reader, task_id: Id) -> One:
-    """A task in words, with what its end has to tell."""
-    return one(_in_words(plainly(task_of(visit, task_id))))
+def task(visit: Reader, locale: Tongue, task_id: Id) -> One:
+    """A task in the caller's language, with what its end has to tell."""
+    return one(_in_words(plainly(task_of(visit, task_id)), locale))
 
 
 @router.post("/tasks/{task_id}/done", **_TASK)

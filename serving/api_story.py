@@ -5,13 +5,13 @@ from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query
 
 from features.briefs import plain
 from features.errors import ArtefactError, KizashiError
 from serving.api_data import customer_of, one, page, profile_of
 from serving.api_errors import Refused, documented
-from serving.api_languages import of_language, spoken
+from serving.api_languages import Tongue
 from serving.api_models import One, Page, WhatIfBody
 from serving.api_visit import Id, Limit, Offset, Reader, Stories, Visit
 from serving.records import PERCENT
@@ -27,21 +27,19 @@ Since = Annotated[date | None, Query(description="An earlier day: the answer als
 
 
 @router.get("/customers/{customer_id:path}/story", tags=["customers"])
-def story(visit: Reader, request: Request, response: Response, customer_id: Id, since: Since = None) -> One:
+def story(visit: Reader, locale: Tongue, customer_id: Id, since: Since = None) -> One:
     """The story of a customer on the newest day: reasons, what changed, what would clear it, similar past cases.
 
     `words` are its sentences in the caller's language; all else is codes and numbers, as `kizashi explain --json` has
     them. It takes some seconds.
     """
-    locale = _language(request, response)
     told = _told(visit, customer_id, lambda stories, as_of: stories.story(customer_id, as_of, since))
     return one({**told.to_dict(), "words": spoken_story(told, locale)})
 
 
 @router.get("/changes", tags=["lists"])
-def changes(visit: Reader, request: Request, response: Response, limit: Limit = 50, offset: Offset = 0) -> Page:
+def changes(visit: Reader, locale: Tongue, limit: Limit = 50, offset: Offset = 0) -> Page:
     """Whose level moved since the day published before, and why, in the caller's language; most to lose first."""
-    locale = _language(request, response)
     day, profile = profile_of(visit)
     moved = visit.service.store.changes(day.as_of)
     moved = moved.merge(profile[["customer_id", "name", "owner", "expected_loss"]], on="customer_id", how="inner")
@@ -51,22 +49,14 @@ def changes(visit: Reader, request: Request, response: Response, limit: Limit = 
 
 
 @router.post("/customers/{customer_id:path}/what-if", tags=["customers"])
-def what_if(visit: Reader, request: Request, response: Response, customer_id: Id, body: WhatIfBody) -> One:
+def what_if(visit: Reader, locale: Tongue, customer_id: Id, body: WhatIfBody) -> One:
     """How a customer would stand had it ordered, or paid what is overdue: re-scored, nothing is stored, no promise."""
-    locale = _language(request, response)
     supposed = body.model_dump()
     found = _told(visit, customer_id, lambda stories, as_of: stories.what_if(customer_id, as_of, **supposed))
     _, row = customer_of(visit, customer_id)
     sentence = what_if_text(found, row["shown"].iloc[0] == PERCENT, locale, visit.service.currency)
     values: dict[str, Any] = plain(asdict(found))
     return one({**values, "text": sentence, "caution": caution(locale)})
-
-
-def _language(request: Request, response: Response) -> str:
-    """The caller's language, said in the answer."""
-    locale = spoken(request.headers)
-    response.headers.update(of_language(locale))
-    return locale
 
 
 def _told(visit: Visit, customer_id: str, tell: Callable[[Stories, date], T]) -> T:
