@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from served import Served
 
-from serving import api, api_company, api_customers, api_lists, api_loop
+from serving import api, api_company, api_customers, api_lists, api_loop, api_story
 from serving.api import PREFIX
 from serving.api_data import NAMES
 
@@ -30,7 +30,8 @@ ALLOWED: dict[str, set[str] | None] = {
             "GET /customers/{customer_id}/signals", "GET /customers/{customer_id}/history",
             "GET /episodes", "GET /episodes/{episode_id}", "GET /episodes/{episode_id}/plays",
             "GET /tasks", "GET /tasks/{task_id}", "GET /outcomes", "GET /reviews", "GET /feedback", "GET /exposures",
-            "GET /runs", "GET /plays", "GET /knowledge",
+            "GET /runs", "GET /plays", "GET /knowledge", "GET /changes",
+            "GET /customers/{customer_id}/story", "POST /customers/{customer_id}/what-if",
         ),
         EVERYBODY,
     ),
@@ -63,6 +64,7 @@ BODIES = {
     "decision": {"visit": True, "reason": "they asked"},
     "review": {"lost_on": "2024-06-01", "cause": "price"},
     "hand-over": {"to_owner": "Zoe"},
+    "what-if": {"ordered_on": "2024-07-09"},
     "plan": {"version": 1, "note": "call"},
     "evaluate": {"version": 1, "result": "kept"},
     "learn": {"version": 1, "lesson": "ask early"},
@@ -78,7 +80,7 @@ NAMED = {"lists": "red", "exports": "red", "reports": "track_record", "settings"
 
 def routes() -> list[str]:
     """Every route of the application, as method and path."""
-    routers = (api.open_to_all, *(module.router for module in (api_lists, api_customers, api_loop, api_company)))
+    routers = (api.open_to_all, *(module.router for module in (api_lists, api_story, api_customers, api_loop, api_company)))
     found = chain.from_iterable(router.routes for router in routers)
     return [f"{method} {route.path.replace(':path', '')}" for route in found for method in sorted(route.methods)]
 

@@ -27,6 +27,7 @@ def standing_on(two_days: TwoDays, as_of: date, out: Path) -> DatedDay:
 @pytest.fixture(scope="module")
 def cases(two_days: TwoDays, told: Story) -> pd.DataFrame:
     """Those kept by the story."""
+    assert told.similar.cases
     [kept] = (two_days.intake.request.out / "cases").iterdir()
     return pd.read_parquet(kept)
 

@@ -29,7 +29,7 @@ ON = (0, 7, 28)
 
 
 @pytest.fixture(scope="module")
-def past(company: Company, two_days: TwoDays, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def past(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The company's tables as they stood on the day; holidays and the market, which are nobody's, as they are."""
     tables = company.tables()
     own = {name: table for name, table in as_it_was(tables, LATER).items() if name not in ("absences", "market_events")}
@@ -73,7 +73,8 @@ def test_an_order_lowers_the_risk_whenever_it_comes(ordered: dict[int, WhatIf]) 
 
 
 def test_the_amount_is_that_of_a_usual_order(company: Company, two_days: TwoDays, ordered: dict[int, WhatIf]) -> None:
-    lines = company.orders().query("customer_id == @two_days.warned")
+    lines = company.orders()
+    lines = lines[lines["customer_id"] == two_days.warned]
     lines = lines[lines[["ordered_at", "recorded_at"]].max(axis=1) < pd.Timestamp(LATER)]
     lines = lines[lines["ordered_at"] >= pd.Timestamp(LATER - timedelta(days=730))]
     orders = lines.groupby("order_id")["amount"].sum()
