@@ -80,7 +80,8 @@ NAMED = {"lists": "red", "exports": "red", "reports": "track_record", "settings"
 
 def routes() -> list[str]:
     """Every route of the application, as method and path."""
-    routers = (api.open_to_all, *(module.router for module in (api_lists, api_story, api_customers, api_loop, api_company)))
+    modules = (api_lists, api_story, api_customers, api_loop, api_company)
+    routers = (api.open_to_all, *(module.router for module in modules))
     found = chain.from_iterable(router.routes for router in routers)
     return [f"{method} {route.path.replace(':path', '')}" for route in found for method in sorted(route.methods)]
 
