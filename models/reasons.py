@@ -8,8 +8,9 @@ base + sum of the contributions = margin.
 Correlated features share a concept, and a concept is told once: its contribution is the sum over its features. It is a
 *reason* only if that sum is worth :data:`LEAST` or more and one of its raw facts is itself unusual
 (:mod:`models.unusual`); the most telling of those is what is said. After the first reason come those of other
-dimensions, so that not every line is about late orders. What speaks *against* is told through a fact that is a comfort.
-Where nothing is a reason the largest changes are listed as *small*.
+dimensions, so that not every line is about late orders. Where there are fewer than :data:`SMALL_TOLD` reasons the
+largest other changes for the worse are listed as *small*, of other dimensions first, too. What speaks *against* is told
+through a fact that is a comfort.
 
 The step from the margin to the calibrated probability is the logistic function; probability points are the
 contributions scaled so that they add up to the probability, too.
@@ -46,9 +47,9 @@ OTHER = "other"
 #: What a row is: a reason, what speaks against the warning, one of several small changes, all the rest in one sum.
 REASON, AGAINST, SMALL, REST = "reason", "against", "small", "rest"
 ROLES = (REASON, AGAINST, SMALL, REST)
-#: A concept below this many log-odds is no reason.
-LEAST = 0.15
-#: How many concepts are told of those that speak against the warning, and of small changes.
+#: A concept below this many log-odds is no reason; below the other one it is not listed as a small change either.
+LEAST, LEAST_SMALL = 0.15, 0.03
+#: How many concepts are told of those that speak against the warning; up to how many small changes are listed.
 AGAINST_TOLD, SMALL_TOLD = 2, 3
 
 
@@ -146,8 +147,8 @@ def reasons(
     DataFrame
         ``customer_id``, ``as_of``, ``position`` (from 1), ``role`` (:data:`ROLES`), ``concept``, ``feature``,
         ``dimension``, ``value``, ``usual_value``, ``peer_value``, ``contribution`` (log-odds) and
-        ``contribution_points`` (of probability). Reasons come first in the order in which they are told, or small
-        changes where there is none, then what speaks against; last the rest. Per customer, base + sum of the
+        ``contribution_points`` (of probability). Reasons come first in the order in which they are told, then small
+        changes where there are few of them, then what speaks against; last the rest. Per customer, base + sum of the
         contributions = margin, and sigmoid(base) + sum of the points = probability.
     """
     split = contributions(model, frame) if split is None else split
@@ -159,9 +160,10 @@ def reasons(
     calm = concepts.leading(-split.values, held.comforting, alone=True)
     any_fact = concepts.leading(split.values, ~held.comforting & frame[list(held.comforting)].notna())
     sums = concepts.sums
-    found = _diverse(np.where((sums >= LEAST) & raising.there, sums, -np.inf), concepts.dimension, count)
-    without = np.isneginf(found.strength[:, :1])
-    small = _strongest(np.where(without & (sums > 0) & any_fact.there, sums, -np.inf), SMALL_TOLD)
+    clear = (sums >= LEAST) & raising.there
+    found = _diverse(np.where(clear, sums, -np.inf), concepts.dimension, count)
+    slight = (sums >= LEAST_SMALL) & any_fact.there & ~clear
+    small = _small(np.where(slight, sums, -np.inf), concepts.dimension, found)
     against = _strongest(np.where((sums <= -LEAST) & calm.there, -sums, -np.inf), AGAINST_TOLD)
     parts = [
         _rows(found, raising.feature, concepts, REASON),
@@ -289,12 +291,20 @@ def _strongest(strength: Floats, count: int) -> _Picked:
     return _Picked(order, np.take_along_axis(strength, order, axis=1))
 
 
-def _diverse(strength: Floats, dimension: NDArray[np.str_], count: int) -> _Picked:
-    """The strongest first; then those of dimensions that were not told yet, before any other."""
+def _diverse(strength: Floats, dimension: NDArray[np.str_], count: int, before: _Picked | None = None) -> _Picked:
+    """The strongest first; then those of dimensions that were not told yet, before any other.
+
+    What was told `before` is not told again, and its dimensions count as told.
+    """
     left = strength.copy()
     rows = np.arange(len(left))
     told = np.zeros((len(left), len(set(dimension))), dtype=bool)
     number = np.unique(dimension, return_inverse=True)[1]
+    if before is not None:
+        row, place = np.nonzero(np.isfinite(before.strength))
+        concept = before.concept[row, place]
+        left[row, concept] = -np.inf
+        told[row, number[concept]] = True
     order, found = [], []
     for _ in range(min(count, left.shape[1])):
         fresh = np.where(told[:, number], -np.inf, left)
@@ -306,6 +316,14 @@ def _diverse(strength: Floats, dimension: NDArray[np.str_], count: int) -> _Pick
     if not order:
         return _Picked(np.zeros((len(left), 0), dtype="int64"), np.zeros((len(left), 0)))
     return _Picked(np.column_stack(order), np.column_stack(found))
+
+
+def _small(strength: Floats, dimension: NDArray[np.str_], reasons: _Picked) -> _Picked:
+    """What is listed besides where there are fewer reasons than :data:`SMALL_TOLD`: as many as are lacking."""
+    picked = _diverse(strength, dimension, SMALL_TOLD, reasons)
+    lacking = SMALL_TOLD - np.isfinite(reasons.strength).sum(axis=1)
+    place = np.arange(picked.strength.shape[1])
+    return _Picked(picked.concept, np.where(place < lacking[:, None], picked.strength, -np.inf))
 
 
 def _rows(picked: _Picked, feature: NDArray[np.object_], concepts: Concepts, role: str) -> pd.DataFrame:

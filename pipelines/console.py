@@ -260,7 +260,7 @@ def _warned(row: dict, name: str, told: pd.DataFrame | None, currency: str) -> N
         out.print(f"      - The level comes from {_parts(row['level_parts'])}.", markup=False)
     if told is not None:
         small, against = told["role"] == SMALL, told["role"] == AGAINST
-        if small.any():
+        if small.any() and not (told["role"] == REASON).any():
             out.print(f"      - {no_clear_reason()}", markup=False)
         for text in told.loc[small | (told["role"] == REASON), "text"].head(3):
             out.print(f"      - {text}", markup=False)

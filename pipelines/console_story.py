@@ -22,9 +22,8 @@ from serving.story_words import (
     stage_text,
     step_text,
     told,
-    why_text,
 )
-from serving.wording import concept_name, dimension_name, level_name, quantity, role_name
+from serving.wording import concept_name, dimension_name, level_name, quantity
 from serving.words import changes
 from serving.words.speech import language
 
@@ -76,10 +75,8 @@ def _label(name: str, locale: str) -> str:
 
 def _reasons(one: Story, locale: str) -> None:
     """The sentences: what goes with the risk, and what speaks against it."""
-    speaking, against = told(one)
-    for heading, lines in ((why_text(one, locale), speaking), (role_name("against", locale), against)):
-        if lines or lines is speaking:
-            out.print(f"\n[bold]{escape(heading)}[/]")
+    for heading, lines in told(one, locale):
+        out.print(f"\n[bold]{escape(heading)}[/]")
         for line in lines:
             words = reason_line_text(line, one, locale)
             _say(f"  {log_odds(line.contribution, locale)}  {concept_name(line.concept, locale)}: {words}")

@@ -213,8 +213,10 @@ def _by_dimension(shares: Sequence[Share]) -> dict[str, float]:
 
 
 def _signals(day: DatedDay, customer_id: str) -> tuple[Signal, ...]:
+    """The loudest first, in one order whether they were published or found anew."""
     mine = day.signals[day.signals["customer_id"] == customer_id]
-    return tuple(Signal(row["rule"], row["level"], row["evidence"] or {}) for row in records(mine))
+    found = [Signal(row["rule"], row["level"], row["evidence"] or {}) for row in records(mine)]
+    return tuple(sorted(found, key=lambda one: (-LOUDNESS[one.level], one.rule)))
 
 
 def _one(day: DatedDay, customer_id: str) -> Intake:

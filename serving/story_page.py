@@ -43,9 +43,8 @@ from serving.story_words import (
     step_text,
     threshold_texts,
     told,
-    why_text,
 )
-from serving.wording import concept_name, dimension_name, level_name, role_name
+from serving.wording import concept_name, dimension_name, level_name
 from serving.words import changes, names
 from serving.words.quantities import Speaker
 from serving.words.speech import Language, language
@@ -162,12 +161,11 @@ class _Page:
 
     def why(self) -> dict[str, Any]:
         """The reasons, what speaks against them, and the rules that fired."""
-        reasons, against = told(self.story)
         return {
-            "heading": why_text(self.story, self.locale),
-            "told": [self.reason(line) for line in reasons],
-            "against": [self.reason(line) for line in against],
-            "against_heading": role_name("against", self.locale),
+            "groups": [
+                {"heading": heading, "told": [self.reason(line) for line in lines]}
+                for heading, lines in told(self.story, self.locale)
+            ],
             "rules": [
                 {"text": rule_text(signal.rule, self.locale), "level": self.level(signal.level)}
                 for signal in self.story.signals

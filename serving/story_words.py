@@ -178,10 +178,20 @@ def why_text(story: Story, locale: str = "en") -> str:
     return words.words(changes.NONE_UNUSUAL if roles else changes.NO_REASONS)
 
 
-def told(story: Story) -> tuple[list[ReasonLine], list[ReasonLine]]:
-    """The reasons that are told (the small changes where there is no clear one), and those that speak against them."""
-    lines = story.reasons
-    return [line for line in lines if line.role in (REASON, SMALL)], [line for line in lines if line.role == AGAINST]
+def told(story: Story, locale: str = "en") -> list[tuple[str, list[ReasonLine]]]:
+    """What is told of the reasons, in groups under their headings.
+
+    First the reasons with the small changes beside them, or the small changes where there is no clear reason; then what
+    speaks against. The first group is always there, its heading says so where there is nothing to tell.
+    """
+    of_role = {role: [line for line in story.reasons if line.role == role] for role in (REASON, SMALL, AGAINST)}
+    first = of_role[REASON] or of_role[SMALL]
+    groups = [(why_text(story, locale), first)]
+    if of_role[REASON] and of_role[SMALL]:
+        groups.append((role_name(SMALL, locale), of_role[SMALL]))
+    if of_role[AGAINST]:
+        groups.append((role_name(AGAINST, locale), of_role[AGAINST]))
+    return groups
 
 
 def clearing_texts(story: Story, locale: str = "en") -> list[str]:
@@ -221,16 +231,16 @@ def case_text(case: Case, locale: str = "en") -> str:
 
 def spoken_story(story: Story, locale: str = "en") -> dict[str, Any]:
     """Every sentence of a story in one language, for whoever draws it: the same that console and page say."""
-    reasons, against = told(story)
     change = story.change
     return {
         "outlook": outlook_text(story.standing, locale),
         "place": place_text(story.standing, locale),
         "level_parts": [part_text(part, locale) for part in story.standing.level_parts],
         "stage": stage_text(story.standing.stage, locale),
-        "why": why_text(story, locale),
-        "reasons": [reason_line_text(line, story, locale) for line in reasons],
-        "against": [reason_line_text(line, story, locale) for line in against],
+        "why": [
+            {"heading": heading, "told": [reason_line_text(line, story, locale) for line in lines]}
+            for heading, lines in told(story, locale)
+        ],
         "concepts": {share.concept: concept_name(share.concept, locale) for share in story.concepts},
         "change": None if change is None else change_text(change, locale, story.currency),
         "steps": [step_text(step, change, locale, story.currency) for step in change.steps] if change else [],

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from told_by_hand import by_hand
 from worlds import latest, latest_cohort, walk
 
 from features.labels import HORIZONS
@@ -20,6 +21,7 @@ from models.reasons import (
     LEAST,
     RHYTHM,
     RHYTHM_CONCEPT,
+    SMALL_TOLD,
     TOLD_THROUGH,
     Contributions,
     bases,
@@ -258,8 +260,8 @@ def test_the_second_reason_is_of_another_dimension_where_there_is_one():
     assert [name for _, name, _ in tell(shares, MADE, count=5)] == [SILENCE, TALKS, LATE, SPENDING, PRODUCTS]
     assert [name for _, name, _ in tell(shares, MADE, count=2)] == [SILENCE, TALKS]
     # Whose fact is not unusual is no reason, and of whatever dimension takes no place.
-    assert [name for _, name, _ in tell(shares, (SILENCE, SPENDING, LATE), count=2)] == [SILENCE, LATE]
-    assert [name for _, name, _ in tell(shares, (SILENCE, SPENDING, PRODUCTS), count=2)] == [SILENCE, SPENDING]
+    assert [name for _, name, _ in tell(shares, (SILENCE, SPENDING, LATE), count=2)][:2] == [SILENCE, LATE]
+    assert [name for _, name, _ in tell(shares, (SILENCE, SPENDING, PRODUCTS), count=2)][:2] == [SILENCE, SPENDING]
 
 
 def test_what_worries_on_neither_side_is_not_told_but_counts_in_its_concept(monkeypatch):
@@ -274,8 +276,15 @@ def test_what_worries_on_neither_side_is_not_told_but_counts_in_its_concept(monk
 def test_where_no_fact_is_unusual_the_three_largest_changes_are_listed_as_small():
     shares = {TALKS: 0.05, LATE: 0.4, RIVAL: -0.01, COMPLAINTS: 0.3, PRODUCTS: 0.2}
     assert tell(shares) == [(SMALL, LATE, 0.4), (SMALL, COMPLAINTS, 0.3), (SMALL, PRODUCTS, 0.2)]
-    # One reason, however weak, and none of them is.
-    assert tell(shares, odd=(PRODUCTS,)) == [(REASON, PRODUCTS, 0.2)]
+    # Beside a reason there is less room for them, and those of other dimensions come first.
+    assert tell(shares, odd=(PRODUCTS,)) == [(REASON, PRODUCTS, 0.2), (SMALL, LATE, 0.4), (SMALL, COMPLAINTS, 0.3)]
+    assert tell({PRODUCTS: 0.2, SPENDING: 0.1, TALKS: 0.05, LATE: 0.02}, odd=(PRODUCTS,)) == [
+        (REASON, PRODUCTS, 0.2),
+        (SMALL, TALKS, 0.05),
+        (SMALL, SPENDING, 0.1),
+    ]
+    # What there is no room for among the reasons is none of them.
+    assert tell({LATE: 0.4, PRODUCTS: 0.3}, odd=(LATE, PRODUCTS), count=1) == [(REASON, LATE, 0.4)]
 
 
 def test_the_two_strongest_speak_against_a_warning():
@@ -285,35 +294,6 @@ def test_the_two_strongest_speak_against_a_warning():
 
 
 # --- what is told, against the description followed for one customer after the other
-
-
-def by_hand(share: pd.Series, flags: pd.DataFrame, count: int) -> list[tuple[str, str, str, float]]:
-    """Role, concept, feature and contribution of all that is told of one customer."""
-    concepts: dict[str, list[str]] = {}
-    for name in share.index:
-        concepts.setdefault(concept_of(name), []).append(name)
-    sums = {concept: share[names].sum() for concept, names in concepts.items()}
-
-    def through(concept: str, fits: pd.Series, sign: int = 1) -> str | None:
-        first = TOLD_THROUGH.get(concept)
-        if first and (fits[first] or sign < 0):
-            return first if fits[first] else None
-        held = [name for name in concepts[concept] if name in fits and fits[name] and share[name] * sign > 0]
-        return max(held, key=share.mul(sign).get, default=None)
-
-    left = {one: name for one in sums if sums[one] >= LEAST and (name := through(one, flags["odd"]))}
-    rows, seen = [], set()
-    while left and len(rows) < count:
-        fresh = [concept for concept in left if dimension_of(left[concept]) not in seen]
-        concept = max(fresh or left, key=sums.get)
-        seen.add(dimension_of(left[concept]))
-        rows.append((REASON, concept, left.pop(concept), sums[concept]))
-    if not rows:
-        raised = sorted((one for one in sums if sums[one] > 0), key=lambda one: -sums[one])
-        rows += [(SMALL, one, name, sums[one]) for one in raised if (name := through(one, flags["plain"]))][:3]
-    lowered = sorted((one for one in sums if sums[one] <= -LEAST), key=sums.get)
-    rows += [(AGAINST, one, name, sums[one]) for one in lowered if (name := through(one, flags["calm"], -1))][:2]
-    return [*rows, (REST, OTHER, OTHER, sum(sums.values()) - sum(value for *_, value in rows))]
 
 
 def assert_told_by_hand(table: pd.DataFrame, split: Contributions, frame: pd.DataFrame, held: Facts, count: int):
@@ -358,7 +338,7 @@ def test_the_rows_of_a_customer_are_numbered_reasons_or_small_changes_first_and_
     for _, mine in per_customer:
         assert list(mine["position"]) == list(range(1, len(mine) + 1))
         roles = list(mine["role"])
-        assert not {REASON, SMALL} <= set(roles)
+        assert not {REASON, SMALL} <= set(roles) or roles.count(REASON) + roles.count(SMALL) <= SMALL_TOLD
         assert roles == sorted(roles, key=(REASON, SMALL, AGAINST, REST).index)
         assert roles.count(REST) == 1
         assert mine["concept"].is_unique
