@@ -50,20 +50,19 @@ def speed(company: Company, held: Told, spread: pd.DataFrame, work: Path, custom
         both = _run(folder, CORES)
         slowest, cpu, peak = (max(one[name] for one in both) for name in ("seconds", "cpu_seconds", "peak_mb"))
         beside = (
-            ("CPU seconds of each process", cpu),
-            ("one process for all", alone[0]["seconds"]),
-            ("its CPU seconds", alone[0]["cpu_seconds"]),
+            ("wall seconds, as busy as the machine was", slowest),
+            ("one process for all", alone[0]["cpu_seconds"]),
             ("peak MB of each process", peak),
         )
-        words = f"seconds on {CORES} cores, {WORDS[kind]}"
-        figures.append(Figure(words, slowest, n=len(rows), beside=beside, most=SECONDS))
+        words = f"CPU seconds of the slower of {CORES} processes, {WORDS[kind]}"
+        figures.append(Figure(words, cpu, n=len(rows), beside=beside, most=SECONDS))
     bags = max((len(bag) for bag in company.model.boosting.bags), default=0)
     about = (
         f"Reasons with their sentences (`pipelines.explaining.explained`) of {customers:,} customers: those warned "
         f"about at the first date, repeated. LightGBM with {bags} models for each horizon and "
-        f"{len(company.model.boosting.columns)} columns. Wall time without the start of Python, in as many processes "
-        "as cores, each with its share of the customers; where others share the machine, read the CPU seconds. Memory "
-        "is the largest resident size of a process, model and libraries included."
+        f"{len(company.model.boosting.columns)} columns. As many processes as cores, each with its share "
+        "of the customers and one thread: on a machine left alone their CPU seconds are the wall time. Without the "
+        "start of Python; memory is the largest resident size of a process, model and libraries included."
     )
     return Section("Speed", about, figures)
 

@@ -41,7 +41,7 @@ class Told:
 
     @property
     def concepts(self) -> list[tuple[str, ...]]:
-        """The concepts told of each row in their order: its reasons, or the small changes in their place."""
+        """The concepts told of each row in their order: its reasons, then the small changes."""
         return told_of(self.reasons, self.rows["customer_id"])
 
     @property

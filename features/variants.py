@@ -122,13 +122,15 @@ class Variants(Events):
         return self.begun
 
 
-def variants(events: Events, chosen: Sequence[Variant], starts: pd.DataFrame) -> Variants:
+def variants(events: Events, chosen: Sequence[Variant], starts: pd.DataFrame, known_on: date | None = None) -> Variants:
     """Events of these variants, read once from wherever their customers lie.
 
     Parameters
     ----------
     starts
         What :func:`features.snapshots.all_starts` says of `events`, the whole company.
+    known_on
+        Of absences and market events what this cutoff does not see is not there; by default everything is.
 
     Raises
     ------
@@ -143,6 +145,7 @@ def variants(events: Events, chosen: Sequence[Variant], starts: pd.DataFrame) ->
         raise ValueError(f"variants need names of their own, at least one; found {names}")
     copies: dict[str, list[pa.Table]] = {table.name: [] for table in _OF_CUSTOMER}
     rows: dict[str, pa.Table] = {}
+    seen = "true" if known_on is None else f"{_VISIBLE_FROM} <= DATE '{known_on.isoformat()}'"
     for con in _visited(events, {one.customer_id for one in chosen}):
         for table in _OF_CUSTOMER:
             copies[table.name].append(_copied(con, events, table, chosen))

@@ -148,7 +148,7 @@ BEFORE = TODAY - timedelta(days=28)
 story = explain(intake, CUSTOMER, since=BEFORE)
 standing, currency = story.standing, story.currency
 print(f"{CUSTOMER} {story.name}, {standing.level}: {outlook_text(standing)}")
-print(f"{place_text(standing)} Data grade {standing.completeness}.")
+print(f"{place_text(standing)}; data grade {standing.completeness}")
 
 # %% [markdown]
 # ## The reasons add up
@@ -156,7 +156,7 @@ print(f"{place_text(standing)} Data grade {standing.completeness}.")
 # In log-odds, a base (a usual customer with this window) plus one share per concept is the margin, and the logistic
 # function of the margin is the probability. Nothing is left over, so that a reason cannot be made up. Features that say
 # nearly the same share a concept: else their weight would be spread over many small reasons. Told are the concepts
-# whose facts are unusual, and what speaks against them; the rest is one sum.
+# whose facts are unusual, small changes where there are few of those, and what speaks against; the rest is one sum.
 
 # %%
 print(why_text(story))
@@ -234,9 +234,10 @@ show(figure, "history")
 # ## Its peers
 #
 # What tells each reason: the value, what is usual for this customer, and the customers of the same date who can be
-# warned about, eight of ten of whom lie between `q10` and `q90`. A reason can be strong although the peers do the same:
-# it counts against what the model has learnt, and the customer's own past is often the better measure. Then those who
-# once stood as this one does, and what came of them.
+# warned about, eight of ten of whom lie between `q10` and `q90`. The value of a feature that ends in `_vs_usual` is
+# held against the usual already. A reason can be strong although the peers do the same: it counts against what the
+# model has learnt, and the customer's own past is often the better measure. Then those who once stood as this one does,
+# and what came of them.
 
 # %%
 lines = pd.DataFrame(

@@ -151,7 +151,7 @@ def snapshots(
     dates = tuple(as_ofs) or (day.as_of,)
     with tempfile.TemporaryDirectory(dir=day.intake.request.out.absolute(), prefix=".variants-") as folder:
         parts = take_parts(
-            variants(day.intake.events, chosen, held.population.starts),
+            variants(day.intake.events, chosen, held.population.starts, day.as_of),
             dates,
             Path(folder),
             cohort=Cohort(**own.facts["cohort"]),
@@ -203,7 +203,7 @@ def _levelled(
     day: DatedDay, chosen: Sequence[Variant], as_of: date, frame: pd.DataFrame, scores: pd.DataFrame
 ) -> Levelled:
     """Health and rules of variants; contacts are those of the day, as they compare each customer with all."""
-    events = variants(day.intake.events, chosen, day.kept.population.starts)
+    events = variants(day.intake.events, chosen, day.kept.population.starts, day.as_of)
     intake = replace(day.intake, report=replace(day.intake.report, events=events), as_of=as_of)
     names = pd.DataFrame({"customer_id": [one.name for one in chosen], "of": [one.customer_id for one in chosen]})
     contacts = names.merge(day.contacts.rename(columns={"customer_id": "of"}), on="of", how="left").drop(columns="of")

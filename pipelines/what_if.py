@@ -134,7 +134,8 @@ def _looked(
         margin=_known(there["margin"]),
         level_otherwise=str(otherwise["level"]),
         probability_otherwise=_known(otherwise["churn_probability"]),
-        clears=LOUDNESS[str(there["level"])] < LOUDNESS[today],
+        # What comes of waiting alone is not the order's doing.
+        clears=LOUDNESS[str(there["level"])] < min(LOUDNESS[today], LOUDNESS[str(otherwise["level"])]),
     )
 
 

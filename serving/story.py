@@ -199,7 +199,7 @@ class WhatIf:
     level_otherwise, probability_otherwise
         How it would stand then had nothing happened.
     clears
-        Whether the level is quieter than today's.
+        Whether the level is quieter than today's, and than it would be had nothing happened.
     """
 
     kind: str

@@ -20,9 +20,11 @@ from two_clocks import as_it_was
 
 from features.errors import StoreError
 from features.snapshots import ELIGIBLE
+from models.reasons import SMALL_TOLD
 from models.verdict import LEVELS_ONLY, PERCENTAGES
 from pipelines.champions import champion_of
 from pipelines.intake import Intake, Request, take_in
+from pipelines.populations import kept
 from pipelines.score import ForesightWarning, Scored, score, score_day
 from pipelines.scoring import MissingFeatures
 from pipelines.settings import database_url
@@ -113,7 +115,7 @@ def test_every_reason_has_its_place_and_its_sentence(scored: Done) -> None:
         assert told["position"].tolist() == list(range(1, len(told) + 1))
         counted = told["role"].value_counts().reindex(order, fill_value=0)
         assert counted["reason"] <= scored[0].settings.reasons.count
-        assert counted["reason"] == 0 or counted["small"] == 0
+        assert counted["small"] == 0 or counted["reason"] + counted["small"] <= SMALL_TOLD
         assert counted["rest"] == 1
         assert told["role"].map(order.index).is_monotonic_increasing
     assert set(reasons["role"]) == set(ROLES)
@@ -188,6 +190,16 @@ def test_what_is_stored_is_what_was_computed(scored: Done) -> None:
     pd.testing.assert_frame_equal(reasons[list(told)], told, check_exact=True, check_dtype=False)
     assert len(reasons) == done.published.reasons
     assert changes.empty, "no day was published before"
+
+
+def test_what_customers_are_compared_with_is_kept_beside_the_results(scored: Done) -> None:
+    intake, done = scored
+    held = kept(intake, done.champion.model)
+    assert held is not None
+    assert held.population.as_ofs == (DAY,)
+    silence = done.day.working.today.facts.query("cohort == 'eligible'")["days_since_last_order"]
+    assert held.spread.loc["days_since_last_order", "median"] == silence.median()
+    assert kept(replace(intake, as_of=TRAINED), done.champion.model) is None
 
 
 @pytest.fixture

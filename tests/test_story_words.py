@@ -270,11 +270,17 @@ def test_the_reasons_say_what_they_go_with_or_that_no_single_one_is_clear():
     assert why_text(STORY) == "What goes with a higher risk"
     small = replace(STORY, reasons=(reason("small", "contact", "visits_90d", 0.1, 1.0),))
     assert why_text(small).startswith("No single clear reason; small changes")
-    assert [line.concept for line in told(small)[0]] == ["contact"]
+    assert [(heading, [line.concept for line in lines]) for heading, lines in told(small)] == [
+        ("No single clear reason; small changes in several areas:", ["contact"])
+    ]
+    beside = replace(STORY, reasons=(STORY.reasons[0], *small.reasons, *STORY.reasons[1:]))
+    assert [heading for heading, _ in told(beside)] == [
+        "What goes with a higher risk", "Small changes", "What speaks against it",
+    ]  # fmt: skip
     assert why_text(replace(STORY, reasons=STORY.reasons[-1:])) == "No single clear reason."
     assert why_text(replace(STORY, reasons=())) == "No reasons are on record for this customer at this date."
     assert why_text(BARE) == "This customer is not rated (too few order days), so no reasons are told."
-    assert [line.role for line in told(STORY)[1]] == ["against"]
+    assert [line.role for line in told(STORY)[1][1]] == ["against"]
 
 
 def test_a_fact_is_told_from_its_codes_and_without_them_from_its_numbers():

@@ -183,6 +183,20 @@ def test_what_clears_a_level_leaves_it_quieter_than_today_and_than_without_it(to
         assert found.by in {LATER + timedelta(days=days - 1) for days in ORDER_WITHIN}
 
 
+def test_what_waiting_alone_brings_down_is_not_cleared_by_an_order(two_days: TwoDays) -> None:
+    day = two_days.earlier
+    scores = day.scores
+    warned = scores[(scores["level"] == "blue") & (scores["model_level"] == "none")].set_index("customer_id")
+    names = {f"#{i}": who for i, who in enumerate(warned.index)}
+    last = day.as_of + timedelta(days=max(ORDER_WITHIN))
+    chosen = [Variant(name, who, unseen_from=day.as_of) for name, who in names.items()]
+    waited = levels_of(day, chosen, last)
+    who = next(names[str(name)] for name in sorted(waited.index) if waited["level"][name] == "none")
+    assert last not in {found.as_of for found in clearing(day, who)}
+    found = what_if(day, who, Supposed(last - timedelta(days=1)))
+    assert (found.level_otherwise, found.clears) == ("none", False)
+
+
 def test_an_order_that_clears_does_so_when_it_really_comes(
     company: Company, two_days: TwoDays, told: Story, past: Path, tmp_path: Path
 ) -> None:
