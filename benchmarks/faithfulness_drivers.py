@@ -184,8 +184,9 @@ def driver_sections(company: Company) -> list[Section]:
         "Warned about (level yellow or louder, or among the first tenth of those not overdue) while the true stage was "
         f"cooling or comparison, at {len(company.asked)} monthly dates; the first such warning of each loss that had a "
         "driver. A hit: a concept of the true driver is among the first two. *As told*: reasons, then the small "
-        "changes that are listed beside few of them. A driver's concepts are those of the signals on which the simulated world "
-        f"lets it act by {STRONG:g} times or more, or most of the five; *strictly*: by {STRONG:g} times or more alone."
+        "changes that are listed beside few of them. A driver's concepts are those of the signals on which the "
+        f"simulated world lets it act by {STRONG:g} times or more, or most of the five; *strictly*: by {STRONG:g} "
+        "times or more alone."
     )
     figures = [*_figures(found.losses, wide, "", GOAL), *_figures(found.losses, narrow, ", strictly", np.nan)]
     figures += _figures(found.all, wide, ", recovered ones included", np.nan)[:2]
