@@ -7,10 +7,10 @@ base + sum of the contributions = margin.
 
 Correlated features share a concept, and a concept is told once: its contribution is the sum over its features. It is a
 *reason* only if that sum is worth :data:`LEAST` or more and one of its raw facts is itself unusual
-(:mod:`models.unusual`); the most telling of those is what is said. After the first reason come those of other
-dimensions, so that not every line is about late orders. Where there are fewer than :data:`SMALL_TOLD` reasons the
-largest other changes for the worse are listed as *small*, of other dimensions first, too. What speaks *against* is told
-through a fact that is a comfort.
+(:mod:`models.unusual`); the most telling of those is what is said. The most unusual concept is told first, as it names
+the true cause more often than the one that adds most (docs/reasons.md). Once the order rhythm is told those of other
+dimensions come first, so that not every line is about late orders. Where there are few reasons other changes for the
+worse are listed as *small*, in the same order. What speaks *against* is told through a fact that is a comfort.
 
 The step from the margin to the calibrated probability is the logistic function; probability points are the
 contributions scaled so that they add up to the probability, too.
@@ -29,7 +29,7 @@ from features.registry import REGISTRY, Feature
 from features.snapshots import ELIGIBLE
 from models.churn_model import ChurnModel
 from models.horizons import pooling, window_weights
-from models.unusual import facts
+from models.unusual import facts, how_unusual
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -161,9 +161,11 @@ def reasons(
     any_fact = concepts.leading(split.values, ~held.comforting & frame[list(held.comforting)].notna())
     sums = concepts.sums
     clear = (sums >= LEAST) & raising.there
-    found = _diverse(np.where(clear, sums, -np.inf), concepts.dimension, count)
+    # What is equally unusual, or has no past of its own to be held against, is told by what it adds.
+    turn = how_unusual(frame, list(concepts.names)) + 1e-6 * sums
+    found = _in_turn(np.where(clear, turn, -np.inf), concepts, count)
     slight = (sums >= LEAST_SMALL) & any_fact.there & ~clear
-    small = _small(np.where(slight, sums, -np.inf), concepts.dimension, found)
+    small = _small(np.where(slight, turn, -np.inf), concepts, found)
     against = _strongest(np.where((sums <= -LEAST) & calm.there, -sums, -np.inf), AGAINST_TOLD)
     parts = [
         _rows(found, raising.feature, concepts, REASON),
@@ -291,36 +293,37 @@ def _strongest(strength: Floats, count: int) -> _Picked:
     return _Picked(order, np.take_along_axis(strength, order, axis=1))
 
 
-def _diverse(strength: Floats, dimension: NDArray[np.str_], count: int, before: _Picked | None = None) -> _Picked:
-    """The strongest first; then those of dimensions that were not told yet, before any other.
+def _in_turn(strength: Floats, concepts: Concepts, count: int, before: _Picked | None = None) -> _Picked:
+    """The strongest first; but once the order rhythm is told those of other dimensions come before any of its own.
 
-    What was told `before` is not told again, and its dimensions count as told.
+    What was told `before` is not told again.
     """
     left = strength.copy()
     rows = np.arange(len(left))
-    told = np.zeros((len(left), len(set(dimension))), dtype=bool)
-    number = np.unique(dimension, return_inverse=True)[1]
+    rhythm = np.array([name == RHYTHM_CONCEPT for name in concepts.names], dtype=bool)
+    like_rhythm = np.isin(concepts.dimension, concepts.dimension[rhythm])
+    told = np.zeros(len(left), dtype=bool)
     if before is not None:
         row, place = np.nonzero(np.isfinite(before.strength))
         concept = before.concept[row, place]
         left[row, concept] = -np.inf
-        told[row, number[concept]] = True
+        told[row[rhythm[concept]]] = True
     order, found = [], []
     for _ in range(min(count, left.shape[1])):
-        fresh = np.where(told[:, number], -np.inf, left)
+        fresh = np.where(told[:, None] & like_rhythm, -np.inf, left)
         best = np.where(np.isneginf(fresh.max(axis=1)), left.argmax(axis=1), fresh.argmax(axis=1))
         order.append(best)
         found.append(left[rows, best])
-        told[rows, number[best]] = True
+        told |= rhythm[best] & np.isfinite(left[rows, best])
         left[rows, best] = -np.inf
     if not order:
         return _Picked(np.zeros((len(left), 0), dtype="int64"), np.zeros((len(left), 0)))
     return _Picked(np.column_stack(order), np.column_stack(found))
 
 
-def _small(strength: Floats, dimension: NDArray[np.str_], reasons: _Picked) -> _Picked:
+def _small(strength: Floats, concepts: Concepts, reasons: _Picked) -> _Picked:
     """What is listed besides where there are fewer reasons than :data:`SMALL_TOLD`: as many as are lacking."""
-    picked = _diverse(strength, dimension, SMALL_TOLD, reasons)
+    picked = _in_turn(strength, concepts, SMALL_TOLD, reasons)
     lacking = SMALL_TOLD - np.isfinite(reasons.strength).sum(axis=1)
     place = np.arange(picked.strength.shape[1])
     return _Picked(picked.concept, np.where(place < lacking[:, None], picked.strength, -np.inf))

@@ -27,6 +27,8 @@ Flags = NDArray[np.bool_]
 
 #: A fact that is so many robust standard deviations off is unusual.
 UNUSUAL = 1.5
+#: Farther off than this is no more unusual.
+MOST = 6.0
 #: The interquartile range of a normal distribution in standard deviations.
 IQR_TO_SD = 1.349
 
@@ -107,6 +109,25 @@ def facts(frame: pd.DataFrame, features: Sequence[str], spread: pd.DataFrame) ->
         return pd.DataFrame(flags, index=frame.index, columns=list(features))
 
     return Facts(framed(odd), framed(calm))
+
+
+def how_unusual(frame: pd.DataFrame, concepts: Sequence[str]) -> Floats:
+    """How far the most unusual fact of each concept departs on the side that worries, shape (n, concepts).
+
+    In robust standard deviations of the customer's own earlier windows, at most :data:`MOST` in size; 0 where no such
+    fact is known. Every registered deviation that `frame` has counts, whether a model reads it or not.
+    """
+    found = np.zeros((len(frame), len(concepts)))
+    for i, concept in enumerate(concepts):
+        sides = {
+            one.name: 1.0 if one.worse == "more" else -1.0
+            for one in registered()
+            if one.concept == concept and one.unit == _DEVIATION and one.worse and one.name in frame
+        }
+        if sides:
+            deviation = frame[list(sides)].to_numpy(dtype=np.float64) * np.array(list(sides.values()))
+            found[:, i] = np.clip(np.nan_to_num(deviation, nan=0.0), -MOST, MOST).max(axis=1)
+    return found
 
 
 def _own_deviations(frame: pd.DataFrame, features: Sequence[Feature]) -> Floats:

@@ -11,6 +11,7 @@ from serving.story_words import (
     day_text,
     happening_detail,
     happening_name,
+    horizon_texts,
     log_odds,
     log_odds_meaning,
     money,
@@ -40,6 +41,8 @@ def story(one: Story, locale: str = "en") -> None:
     out.print(f"[bold]{escape(f'{one.customer_id} {one.name}'.strip())}[/] {standing.as_of}: {level}")
     risk = outlook_text(standing, locale)
     _say(f"{risk[:1].upper()}{risk[1:]}; {place_text(standing, locale)}")
+    if chances := horizon_texts(standing, locale):
+        _say(f"{_label('horizons', locale)}: {'; '.join(chances)}")
     if standing.level_parts:
         _say("; ".join(part_text(part, locale) for part in standing.level_parts))
     if standing.stage is not None:

@@ -5,7 +5,9 @@ With it one customer is looked at again, or as it would be under other circumsta
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +18,8 @@ from models.churn_model import ChurnModel
 from pipelines.intake import Intake
 
 _SPREAD = "spread.parquet"
+#: A date is kept for so many days; a story of an older one takes a pass over the company.
+KEPT_DAYS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +39,7 @@ class Kept:
 
 
 def keep(intake: Intake, model: ChurnModel, parts: SnapshotParts) -> Kept:
-    """Keep it in the output folder; what was kept of the date before is replaced."""
+    """Keep it in the output folder; what was kept of the date before is replaced, and what is too old goes."""
     found = Kept(parts.population, parts.spread(intake.as_of))
     folder = _folder(intake, model)
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,6 +47,9 @@ def keep(intake: Intake, model: ChurnModel, parts: SnapshotParts) -> Kept:
     aside = folder / f".{_SPREAD}"
     found.spread.to_parquet(aside)
     aside.replace(folder / _SPREAD)
+    for old in folder.parent.iterdir():
+        if old.name[:10] < str(intake.as_of - timedelta(days=KEPT_DAYS)):
+            shutil.rmtree(old, ignore_errors=True)
     return found
 
 

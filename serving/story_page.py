@@ -25,6 +25,7 @@ from serving.story_words import (
     happening_detail,
     happening_name,
     happening_text,
+    horizon_texts,
     known,
     lane_name,
     lane_of,
@@ -54,9 +55,8 @@ PAGES = Path(__file__).parent / "pages"
 CONCEPTS_DRAWN, STEPS_DRAWN = 7, 10
 #: Days that the timeline is drawn over, and rows of its table.
 DRAWN_DAYS, EVENTS_SHOWN = 365, 15
-#: Rows of past health scores.
-PAST_SHOWN = 12
-_TICKS = 5
+#: Rows of past health scores, and ticks of a time axis.
+PAST_SHOWN, _TICKS = 12, 5
 _SHAPES = dict(zip(("orders", "contact", "service", "payments", "other"), charts.SHAPES, strict=True))
 _HOLLOW = frozenset(("return", "reply", "contact left", "credit note"))
 
@@ -151,6 +151,7 @@ class _Page:
         parts = [_capital(part_text(part, locale)) for part in standing.level_parts]
         return [
             self.fact("place", place_text(standing, locale)),
+            *([self.fact("horizons", *chances)] if (chances := horizon_texts(standing, locale)) else []),
             self.fact("value_at_risk", money(standing.value_at_risk, locale, story.currency)),
             self.fact("expected_loss", money(standing.expected_loss, locale, story.currency)),
             self.fact("stage", stage_text(standing.stage, locale)),

@@ -60,6 +60,7 @@ __all__ = [
     "happening_detail",
     "happening_name",
     "happening_text",
+    "horizon_texts",
     "known",
     "lane_name",
     "lane_of",
@@ -132,6 +133,17 @@ def stage_text(stage: str | None, locale: str = "en") -> str:
 def queue_text(queue: str | None, locale: str = "en") -> str:
     """Whether there is still time; "" where that was not looked at."""
     return language(locale).words(changes.QUEUES[queue]) if queue in changes.QUEUES else ""
+
+
+def horizon_texts(standing: Standing, locale: str = "en") -> list[str]:
+    """The chance of no order within each horizon, shortest first; none where no probability may be told."""
+    words = language(locale)
+    say = Speaker(words)
+    return [
+        words.words(changes.HORIZON, days=say.days(days), chance=say.phrase("chance", chance))
+        for days, chance in sorted(standing.horizons.items())
+        if standing.percent
+    ]
 
 
 def threshold_texts(standing: Standing, locale: str = "en") -> list[str]:
@@ -215,7 +227,7 @@ def similar_text(similar: Similar, locale: str = "en") -> str:
         first = words.words(changes.ONE_LOST if lost else changes.ONE_KEPT)
     else:
         nearest = counted(changes.CASES, len(cases), locale)
-        first = words.words(changes.LOST_OF_CASES, cases=nearest, lost=Speaker(words).number(lost))
+        first = words.words(changes.LOST_OF_CASES, cases=nearest, lost=counted(changes.LOST, lost, locale))
     looked_at = [counted(changes.LOOKED_AT, similar.looked_at, locale)] if similar.looked_at else []
     return together([first, *looked_at], locale)
 

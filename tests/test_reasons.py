@@ -255,7 +255,7 @@ def test_after_a_silence_nothing_else_of_the_rhythm_is_a_comfort():
     assert tell(shares, calm=(FEWER_ORDERS,), odd=(SILENCE,)) == []
 
 
-def test_the_second_reason_is_of_another_dimension_where_there_is_one():
+def test_after_the_order_rhythm_come_reasons_of_other_dimensions_where_there_are_any():
     shares = {SILENCE: 2.0, SPENDING: 1.0, PRODUCTS: 0.8, TALKS: 0.3, LATE: 0.2}
     assert [name for _, name, _ in tell(shares, MADE, count=5)] == [SILENCE, TALKS, LATE, SPENDING, PRODUCTS]
     assert [name for _, name, _ in tell(shares, MADE, count=2)] == [SILENCE, TALKS]
@@ -276,10 +276,10 @@ def test_what_worries_on_neither_side_is_not_told_but_counts_in_its_concept(monk
 def test_where_no_fact_is_unusual_the_three_largest_changes_are_listed_as_small():
     shares = {TALKS: 0.05, LATE: 0.4, RIVAL: -0.01, COMPLAINTS: 0.3, PRODUCTS: 0.2}
     assert tell(shares) == [(SMALL, LATE, 0.4), (SMALL, COMPLAINTS, 0.3), (SMALL, PRODUCTS, 0.2)]
-    # Beside a reason there is less room for them, and those of other dimensions come first.
+    # Beside a reason there is less room for them, and beside the order rhythm those of other dimensions come first.
     assert tell(shares, odd=(PRODUCTS,)) == [(REASON, PRODUCTS, 0.2), (SMALL, LATE, 0.4), (SMALL, COMPLAINTS, 0.3)]
-    assert tell({PRODUCTS: 0.2, SPENDING: 0.1, TALKS: 0.05, LATE: 0.02}, odd=(PRODUCTS,)) == [
-        (REASON, PRODUCTS, 0.2),
+    assert tell({SILENCE: 0.2, SPENDING: 0.1, TALKS: 0.05, LATE: 0.02}, odd=(SILENCE,)) == [
+        (REASON, SILENCE, 0.2),
         (SMALL, TALKS, 0.05),
         (SMALL, SPENDING, 0.1),
     ]
@@ -302,7 +302,7 @@ def assert_told_by_hand(table: pd.DataFrame, split: Contributions, frame: pd.Dat
     expected = []
     for row in frame.index:
         mine = pd.DataFrame({kind: found.loc[row] for kind, found in flags.items()})
-        expected += by_hand(split.values.loc[row], mine, count)
+        expected += by_hand(split.values.loc[row], mine, count, frame.loc[row])
     for place, column in enumerate(["role", "concept", "feature"]):
         assert table[column].to_list() == [row[place] for row in expected]
     np.testing.assert_allclose(table["contribution"], [row[3] for row in expected], rtol=0, atol=1e-12)

@@ -254,8 +254,10 @@ def test_where_nothing_clears_or_nothing_is_to_be_cleared_it_is_said():
 
 def test_similar_cases_are_counted_as_they_are():
     assert similar_text(SIMILAR) == (
-        "Of the 7 most similar past cases, 4 were lost within their window. 4,210 past cases were looked at."
+        "Of the 7 most similar past cases, 4 were lost within their windows. 4,210 past cases were looked at."
     )
+    one_lost = replace(SIMILAR, cases=tuple(replace(case, lost=not i) for i, case in enumerate(SIMILAR.cases)))
+    assert "cases, 1 was lost within its window." in similar_text(one_lost)
     lost = Similar((Case("C1", "", AS_OF, 0.1, True, None),))
     assert similar_text(lost) == "The most similar past case was lost within its window."
     assert "No past cases" in similar_text(Similar())

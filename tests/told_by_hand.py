@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from features.registry import registered
 from models.reasons import (
     AGAINST,
     LEAST,
@@ -9,6 +10,7 @@ from models.reasons import (
     OTHER,
     REASON,
     REST,
+    RHYTHM_CONCEPT,
     SMALL,
     SMALL_TOLD,
     TOLD_THROUGH,
@@ -17,7 +19,19 @@ from models.reasons import (
 )
 
 
-def by_hand(share: pd.Series, flags: pd.DataFrame, count: int) -> list[tuple[str, str, str, float]]:
+def worst_deviation(concept: str, snapshot: pd.Series) -> float:
+    """The largest known deviation, of those of the concept, from the own past towards the side that worries; else 0."""
+    found = []
+    for one in registered():
+        if one.concept == concept and one.unit == "standard deviations" and one.worse and one.name in snapshot:
+            value = snapshot[one.name] if one.worse == "more" else -snapshot[one.name]
+            found.append(0.0 if pd.isna(value) else min(max(value, -6.0), 6.0))
+    return max(found, default=0.0)
+
+
+def by_hand(
+    share: pd.Series, flags: pd.DataFrame, count: int, snapshot: pd.Series
+) -> list[tuple[str, str, str, float]]:
     """Role, concept, feature and contribution of all that is told of one customer."""
     concepts: dict[str, list[str]] = {}
     for name in share.index:
@@ -37,12 +51,13 @@ def by_hand(share: pd.Series, flags: pd.DataFrame, count: int) -> list[tuple[str
         for one in sums
         if sums[one] >= LEAST_SMALL and one not in clear and (name := through(one, flags["plain"]))
     }
-    rows, seen = [], set()
+    turn = {one: worst_deviation(one, snapshot) + 1e-6 * sums[one] for one in sums}
+    rows: list[tuple[str, str, str, float]] = []
     for role, left, most in ((REASON, clear, count), (SMALL, slight, SMALL_TOLD)):
         while left and len(rows) < most:
-            fresh = [concept for concept in left if dimension_of(left[concept]) not in seen]
-            concept = max(fresh or left, key=sums.get)
-            seen.add(dimension_of(left[concept]))
+            rhythm = any(concept == RHYTHM_CONCEPT for _, concept, *_ in rows)
+            fresh = [one for one in left if not rhythm or dimension_of(left[one]) != "transaction"]
+            concept = max(fresh or left, key=lambda one: turn[one])
             rows.append((role, concept, left.pop(concept), sums[concept]))
     lowered = sorted((one for one in sums if sums[one] <= -LEAST), key=sums.get)
     rows += [(AGAINST, one, name, sums[one]) for one in lowered if (name := through(one, flags["calm"], -1))][:2]

@@ -240,7 +240,8 @@ NOTHING_CLEARS = text("Nothing that was tried brings the level down.")
 NOTHING_TO_CLEAR = text("There is no warning to bring down.")
 
 CASES = plural("the most similar past case", "the {n} most similar past cases")
-LOST_OF_CASES = text("Of {cases}, {lost} were lost within their window.")
+LOST_OF_CASES = text("Of {cases}, {lost}.")
+LOST = plural("{n} was lost within its window", "{n} were lost within their windows")
 ONE_LOST = text("The most similar past case was lost within its window.")
 ONE_KEPT = text("The most similar past case was not lost within its window.")
 NO_CASES = text("No past cases are known that could be compared.")
@@ -265,11 +266,13 @@ QUEUES: dict[str, str] = {
     "early": text("There is still time within the customer's usual window."),
     "overdue": text("The customer has been silent for longer than its usual window."),
 }
+HORIZON = text("{days}: {chance}")
 THRESHOLD = text("{level} from {chance} on")
 
 #: Headings and labels of the page, by the names that the templates know.
 PAGE: dict[str, str] = {
     "as_of": text("As of"),
+    "horizons": text("Chance of no order"),
     "level": text("Level"),
     "risk": text("Risk"),
     "place": text("Place by risk"),
