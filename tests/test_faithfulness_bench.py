@@ -323,8 +323,8 @@ def test_a_date_without_a_past_is_refused_in_one_line(tmp_path, monkeypatch, cap
 
 
 def test_the_page_names_its_command_and_the_document_takes_what_has_a_goal_or_a_baseline():
-    asked = Namespace(data="", layout="", customers=1500, seed=301, as_of=None)
-    assert faithfulness.command_of(asked) == "python benchmarks/faithfulness.py --customers 1500 --seed 301"
+    asked = Namespace(data="", layout="", customers=1500, seed=302, as_of=None)
+    assert faithfulness.command_of(asked) == "python benchmarks/faithfulness.py --customers 1500 --seed 302"
     other = replace_of(asked, data="x/online.parquet", layout="online-retail-ii", as_of=date(2011, 9, 1))
     assert faithfulness.command_of(other).endswith("--data online.parquet --layout online-retail-ii --as-of 2011-09-01")
     sections = [Section("Adding up", "How.", [Figure("gap", 0.0, most=1e-9), Figure("no goal", 0.5)], ["Remark."])]

@@ -74,7 +74,7 @@ def state(out: Path) -> dict[str, object]:
         return {**files, "kizashi.db": list(con.iterdump())}
 
 
-def test_an_order_lowers_the_risk_whenever_it_comes(ordered: dict[int, WhatIf]) -> None:
+def test_ml_12_an_order_lowers_the_risk_whenever_it_comes(ordered: dict[int, WhatIf]) -> None:
     for days, found in ordered.items():
         assert (found.kind, found.by) == ("given", LATER + timedelta(days=days))
         assert found.as_of == found.by + timedelta(days=1)
@@ -98,7 +98,7 @@ def test_the_amount_is_that_of_a_usual_order(company: Company, two_days: TwoDays
     assert abs(amount - orders.median()) <= gap.min() + lines.loc[lines["amount"] < 0, "amount"].abs().sum() + 1e-6
 
 
-def test_a_larger_order_does_not_raise_the_risk_and_nothing_is_stored(
+def test_ml_12_a_larger_order_does_not_raise_the_risk_and_nothing_is_stored(
     two_days: TwoDays, ordered: dict[int, WhatIf]
 ) -> None:
     out = two_days.intake.request.out
