@@ -91,17 +91,16 @@ def dated(
     ArtefactError
         If there is no model.
     """
-    found = None if fresh else _published(intake)
+    found = None if fresh else _published(intake, progress)
     return found or _scored(intake, champion or champion_of(intake.request.out), progress)
 
 
-def _published(intake: Intake) -> DatedDay | None:
-    """The date as it was published, where all that it takes is still there."""
+def _published(intake: Intake, progress: Progress) -> DatedDay | None:
+    """The date as it was published; None where it was not, or the model that scored it is gone."""
     with Store.open(database_url(intake.settings, intake.request.out)) as store:
         run = store.published(intake.as_of)
         champion = None if run is None else version_of(intake.request.out, run.run.model_version)
-        held = None if champion is None else kept(intake, champion.model)
-        if champion is None or held is None:
+        if champion is None:
             return None
         scores = store.scores(intake.as_of)
         signals = store.signals(intake.as_of)
@@ -110,7 +109,14 @@ def _published(intake: Intake) -> DatedDay | None:
     contacts = contacts.reindex(columns=list(CONTACTS)).astype("float64")
     contacts.insert(0, "customer_id", profiles["customer_id"].to_numpy())
     scores = scores.assign(model_level=level_of(scores["level_parts"].map(_parts)))
+    held = kept(intake, champion.model) or _kept_anew(intake, champion.model, progress)
     return DatedDay(intake, champion, scores, signals, contacts, held, published=True)
+
+
+def _kept_anew(intake: Intake, model: ChurnModel, progress: Progress = silent) -> Kept:
+    """What its snapshots know of each other, from a pass over the company."""
+    with snapshots_of(intake, model, progress=progress) as parts:
+        return keep(intake, model, parts)
 
 
 def _parts(told: str | None) -> tuple[str, ...]:
@@ -144,10 +150,7 @@ def snapshots(
         On whose terms; by default the day's own.
     """
     own = model or day.champion.model
-    held = day.kept if model is None else kept(day.intake, own)
-    if held is None:
-        with snapshots_of(day.intake, own) as parts:
-            held = keep(day.intake, own, parts)
+    held = day.kept if model is None else kept(day.intake, own) or _kept_anew(day.intake, own)
     dates = tuple(as_ofs) or (day.as_of,)
     with tempfile.TemporaryDirectory(dir=day.intake.request.out.absolute(), prefix=".variants-") as folder:
         parts = take_parts(

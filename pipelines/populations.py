@@ -14,6 +14,7 @@ import pandas as pd
 
 from features.passes import SnapshotParts
 from features.population import Population
+from features.registry import registered
 from models.churn_model import ChurnModel
 from pipelines.intake import Intake
 
@@ -63,7 +64,10 @@ def kept(intake: Intake, model: ChurnModel) -> Kept | None:
 
 
 def _folder(intake: Intake, model: ChurnModel) -> Path:
-    """The place of a date, by what its snapshots depend on besides the data."""
+    """The place of a date, by what its snapshots depend on besides the rows: terms, columns, features."""
     terms = {name: model.facts[name] for name in ("cohort", "window", "options")}
-    digest = hashlib.sha256(json.dumps(terms, sort_keys=True, default=str).encode()).hexdigest()[:8]
+    columns = {table: sorted(names) for table, names in intake.events.columns.items()}
+    features = [(one.name, one.expression) for one in registered()]
+    told = json.dumps([terms, columns, features], sort_keys=True, default=str)
+    digest = hashlib.sha256(told.encode()).hexdigest()[:8]
     return intake.request.out / "populations" / f"{intake.as_of}-{digest}"
