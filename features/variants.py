@@ -150,9 +150,8 @@ def variants(events: Events, chosen: Sequence[Variant], starts: pd.DataFrame, kn
         for table in _OF_CUSTOMER:
             copies[table.name].append(_copied(con, events, table, chosen))
         for table in _OF_ALL:
-            rows[table.name] = con.sql(
-                f"SELECT {_listed(events, table)}, {KNOWN_AT} FROM {table.name} r"
-            ).to_arrow_table()
+            known = f"SELECT {_listed(events, table)}, {KNOWN_AT} FROM {table.name} r WHERE {seen}"
+            rows[table.name] = con.sql(known).to_arrow_table()
     with quiet_connection() as con:
         for table in _OF_CUSTOMER:
             rows[table.name] = _changed(con, events, table, chosen, pa.concat_tables(copies[table.name]))

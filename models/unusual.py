@@ -12,7 +12,7 @@ customer at random passes the first, on one side, about one time in fifteen if v
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,9 +95,11 @@ def facts(frame: pd.DataFrame, features: Sequence[str], spread: pd.DataFrame) ->
     from_own = ~np.isnan(own)
     above = np.where(from_own, own >= UNUSUAL, above)
     below = np.where(from_own, own <= -UNUSUAL, below)
-    usual = _own_usual(frame, known)
+    said, usual = _told(frame, known, held)
     # No farther than is usual for the customer is not unusual, however far from its peers.
-    above, below = above & ~(value <= usual), below & ~(value >= usual)
+    above, below = above & ~(said <= usual), below & ~(said >= usual)
+    known_usual = ~np.isnan(said) & ~np.isnan(usual)
+    better, lower = np.where(known_usual, said >= usual, better), np.where(known_usual, said <= usual, lower)
     better, lower = np.where(from_own, own >= 0, better), np.where(from_own, own <= 0, lower)
     more = np.array([one.worse == "more" for one in known], dtype=bool)
     less = np.array([one.worse == "less" for one in known], dtype=bool)
@@ -149,12 +151,19 @@ def _own_deviations(frame: pd.DataFrame, features: Sequence[Feature]) -> Floats:
     return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0))
 
 
-def _own_usual(frame: pd.DataFrame, features: Sequence[Feature]) -> Floats:
-    """What is usual for the customer of a quantity in its own unit, shape (n, features); NaN where none is known."""
+def _told(frame: pd.DataFrame, features: Sequence[Feature], held: Mapping[str, Feature]) -> tuple[Floats, Floats]:
+    """The quantity that is told of each feature and what is usual of it, each of shape (n, features); NaN if unknown.
+
+    A comparison is told through the quantity that it compares.
+    """
     unknown = np.full(len(frame), np.nan)
-    held = [one.usual if one.usual in frame and not _VIEW.search(one.name) else None for one in features]
-    columns = [unknown if name is None else frame[name].to_numpy(dtype=np.float64) for name in held]
-    return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0))
+    told = [held.get(_VIEW.sub("", one.name), one) for one in features]
+    pairs = [(one.name, one.usual) if one.usual in frame and one.name in frame else None for one in told]
+    columns = [(unknown, unknown) if pair is None else tuple(frame[list(pair)].to_numpy(float).T) for pair in pairs]
+    if not columns:
+        return np.empty((len(frame), 0)), np.empty((len(frame), 0))
+    said, usual = (np.stack(side, axis=1) for side in zip(*columns, strict=True))
+    return said, usual
 
 
 def _beyond_gaps(frame: pd.DataFrame) -> Floats:

@@ -177,7 +177,7 @@ def test_no_features_and_no_customers_give_empty_answers():
 
 def test_a_name_that_nobody_declared_is_an_error():
     with pytest.raises(KeyError, match="revenue_91d"):
-        facts(pd.DataFrame({"revenue_91d": [1.0]}), ["revenue_91d"], spread()).unusual
+        facts(pd.DataFrame({"revenue_91d": [1.0]}), ["revenue_91d"], spread())
 
 
 QUANTITY = st.floats(-1e6, 1e6)

@@ -30,10 +30,8 @@ ON = (0, 7, 28)
 
 @pytest.fixture(scope="module")
 def past(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The company's tables as they stood on the day; holidays and the market, which are nobody's, as they are."""
-    tables = company.tables()
-    own = {name: table for name, table in as_it_was(tables, LATER).items() if name not in ("absences", "market_events")}
-    return company.changed(tmp_path_factory.mktemp("past"), **own)
+    """The company's tables as they stood on the day."""
+    return company.changed(tmp_path_factory.mktemp("past"), **as_it_was(company.tables(), LATER))
 
 
 def known_only(company: Company, two_days: TwoDays, data: Path, out: Path) -> DatedDay:
