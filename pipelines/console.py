@@ -22,7 +22,7 @@ from models.levels import EARLY, OVERDUE, Levels, loudness
 from models.reasons import AGAINST, REASON, REST, SMALL
 from pipelines.score import Scored
 from pipelines.train import SHOWN_HORIZON
-from serving.records import INTERVAL, PERCENT
+from serving.records import PERCENT
 from serving.wording import cohort_reason, level_name, no_clear_reason, outlook, quantity, role_name
 
 STYLES = {"red": "bold red", "orange": "dark_orange", "yellow": "yellow", "blue": "blue", "none": "dim"}
@@ -268,13 +268,15 @@ def _warned(row: dict, name: str, told: pd.DataFrame | None, currency: str) -> N
             out.print(f"      - {role_name(AGAINST)}: {text}", markup=False)
 
 
-def _outlook(score: Mapping[Hashable, Any], *, interval: bool = False) -> str:
-    """A customer's risk in words: as a percentage where the certificate lets one be shown, else by its level."""
+def _outlook(score: Mapping[Hashable, Any]) -> str:
+    """A customer's risk in words: as a percentage where the certificate lets one be shown, else by its own level.
+
+    What health or a rule made louder is no higher chance.
+    """
     return outlook(
-        score["level"],
+        score["model_level"],
         score["churn_window_days"],
         chance=score["churn_probability"] if score["shown"] == PERCENT else None,
-        interval=(score[INTERVAL[0]], score[INTERVAL[1]]) if interval else (np.nan, np.nan),
         rated=score["cohort"] == ELIGIBLE,
     )
 

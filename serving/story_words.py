@@ -105,7 +105,7 @@ def log_odds_meaning(locale: str = "en") -> str:
 
 
 def outlook_text(standing: Standing, locale: str = "en") -> str:
-    """The risk in one line, a percentage only where one may be told."""
+    """The risk in one line, a percentage only where one may be told; else by the level of the probability alone."""
     days = known(standing.window_days)
     if days is None:
         return language(locale).words(changes.NO_HISTORY)
@@ -113,7 +113,7 @@ def outlook_text(standing: Standing, locale: str = "en") -> str:
     ends = (known(standing.low), known(standing.high))
     low, high = (math.nan if end is None else end for end in ends)
     rated = standing.cohort == ELIGIBLE
-    return outlook(standing.level, days, chance=chance, interval=(low, high), rated=rated, locale=locale)
+    return outlook(standing.model_level, days, chance=chance, interval=(low, high), rated=rated, locale=locale)
 
 
 def place_text(standing: Standing, locale: str = "en") -> str:

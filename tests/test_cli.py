@@ -23,6 +23,7 @@ from pipelines import cli
 from pipelines.intake import Intake
 from pipelines.score import Scored
 from pipelines.settings import tracking_folder
+from serving.words import names
 from serving.words.names import CONCEPTS
 
 pytest_plugins = ["trained"]
@@ -292,7 +293,9 @@ def test_an_explanation_shows_its_sum_and_no_percentage_that_is_not_proved(
 ) -> None:
     row, said = explained(scored, trained_place, run)
     days = f"{row['churn_window_days']:.0f} days"
-    assert re.search(f"{row['customer_id']} .* {DAY}: Orange High risk of no order in {days} {UNPROVED};", said)
+    # what health or a rule made louder is no higher chance
+    risk = names.RISKS[row["model_level"]].format(days=days)
+    assert re.search(f"{row['customer_id']} .* {DAY}: Orange {risk[:1].upper()}{risk[1:]} {UNPROVED};", said)
     assert "chance of no order" not in said
     assert f"Model: {scored[1].champion.version}" in said
 

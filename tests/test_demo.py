@@ -9,6 +9,7 @@ import pytest
 from companies import ALONE, SHORT, Finished, finished, started
 
 from pipelines import demo
+from serving.words import names
 
 #: About the smallest company in which somebody is orange.
 SMALL = ["--customers", "160", "--months", "24"]
@@ -66,8 +67,10 @@ def test_the_same_company_again_gives_the_same_list(shown: tuple[Path, Finished]
     assert 0 < len(listed) == len(set(listed)) == len(loud) - further
     assert set(listed) <= set(loud["customer_id"])
     for row in loud[loud["customer_id"].isin(listed)].to_dict("records"):
-        risk = f"{row['churn_probability']:.0%} chance" if row["shown"] == "percent" else "(very )?high risk"
-        told = f"{risk} of no order in {row['churn_window_days']:.0f} days"
+        days = f"{row['churn_window_days']:.0f} days"
+        told = f"{row['churn_probability']:.0%} chance of no order in {days}"
+        if row["shown"] != "percent":
+            told = names.RISKS[row["model_level"]].format(days=days)
         assert re.search(f"● {row['customer_id']} .*: {told}", done.out)
 
 
