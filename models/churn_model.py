@@ -26,7 +26,7 @@ from models.calibration import Affine
 from models.classifiers import LIGHTGBM, FittedBoosting
 from models.contestants import Fitted, Training
 from models.early import FittedEarly, standing
-from models.horizons import pooling, probability_frame, window_weights
+from models.horizons import own_weights, probability_frame
 from models.label_free import FittedLabelFree, Variant
 from models.level_capacity import within_capacity
 from models.levels import Levels, Promise, queue_of, solve
@@ -131,7 +131,7 @@ class ChurnModel:
         That of the bags is scaled from their share f of the customers to all of them, f / (1 - f) (the delete-d
         jackknife; Shao & Wu 1989, Annals of Statistics 17, 1176-1197), and their number adds its own 1 / bags.
         """
-        share = np.einsum("ni,nij->nj", window_weights(frame["churn_window_days"]), pooling(margins))
+        share = own_weights(margins, frame["churn_window_days"])
         level = share @ np.array(self.level_spreads)
         bags = max((len(bag) for bag in self.boosting.bags), default=0)
         if not any(weights[0] for weights in self.weights) or bags < 2:

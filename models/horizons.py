@@ -77,6 +77,11 @@ def window_weights(window_days: pd.Series | Floats) -> Floats:
     return weights
 
 
+def own_weights(margins: Floats, window_days: pd.Series | Floats) -> Floats:
+    """Weights of the uncorrected horizons in the own window, through both steps, shape (n, horizons); rows sum to 1."""
+    return np.asarray(np.einsum("ni,nij->nj", window_weights(window_days), pooling(margins)))
+
+
 def curve(margins: Floats, window_days: pd.Series | Floats) -> tuple[Floats, Floats]:
     """Coherent log-odds of the horizons, shape (n, horizons), and the log-odds of the own window, shape (n,)."""
     coherent = np.einsum("nij,nj->ni", pooling(margins), margins)

@@ -11,8 +11,8 @@ import pandas as pd
 
 from features.labels import HORIZONS
 from models.churn_model import ChurnModel
-from models.horizons import pooling, window_weights
-from models.reasons import RHYTHM, WINDOW, Floats
+from models.horizons import own_weights
+from models.reasons import RHYTHM, WINDOW
 
 
 def moves(model: ChurnModel, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
@@ -40,7 +40,8 @@ def moves(model: ChurnModel, before: pd.DataFrame, after: pd.DataFrame) -> pd.Da
     columns = [*dict.fromkeys((*model.boosting.columns, *model.logistic.columns)), RHYTHM, WINDOW]
     place = {name: i for i, name in enumerate(columns)}
     margins = [model.margins(frame) for frame in (before, after)]
-    weights = [_share(frame, margin) for frame, margin in zip((before, after), margins, strict=True)]
+    windows = [frame["churn_window_days"] for frame in (before, after)]
+    weights = [own_weights(margin, window) for margin, window in zip(margins, windows, strict=True)]
     share, level = (weights[0] + weights[1]) / 2, (margins[0] + margins[1]) / 2
     found = np.zeros((len(after), len(columns)))
     rhythm = model.rhythm.margins(after) - model.rhythm.margins(before)
@@ -58,8 +59,3 @@ def moves(model: ChurnModel, before: pd.DataFrame, after: pd.DataFrame) -> pd.Da
         found += share[:, [i]] * model.calibrations[i].slope * part
     found[:, place[WINDOW]] = ((weights[1] - weights[0]) * level).sum(axis=1)
     return pd.DataFrame(found, index=after.index, columns=columns)
-
-
-def _share(frame: pd.DataFrame, margins: Floats) -> Floats:
-    """The weight of each horizon in the margin of the own window, shape (n, horizons)."""
-    return np.einsum("ni,nij->nj", window_weights(frame["churn_window_days"]), pooling(margins))

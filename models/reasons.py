@@ -28,7 +28,7 @@ from features.passes import QUANTILES
 from features.registry import REGISTRY, Feature
 from features.snapshots import ELIGIBLE
 from models.churn_model import ChurnModel
-from models.horizons import pooling, window_weights
+from models.horizons import own_weights
 from models.unusual import facts, how_unusual
 
 Floats = NDArray[np.float64]
@@ -85,7 +85,7 @@ def contributions(model: ChurnModel, frame: pd.DataFrame, background: pd.DataFra
     place = {name: i for i, name in enumerate(columns)}
     start = model.rhythm.margins(frame)
     # The weight of each horizon in the margin of the own window, through projection and interpolation.
-    share = np.einsum("ni,nij->nj", window_weights(frame["churn_window_days"]), pooling(model.margins(frame)))
+    share = own_weights(model.margins(frame), frame["churn_window_days"])
     ranked = model.logistic.ranks.places(frame) if any(weights[1] for weights in model.weights) else np.zeros((0, 0))
     base = np.zeros(len(frame))
     values = np.zeros((len(frame), len(columns)))
@@ -98,7 +98,8 @@ def contributions(model: ChurnModel, frame: pd.DataFrame, background: pd.DataFra
         used = share[:, i] > 0
         if weight_boosting and model.boosting.bags[i]:
             trees = model.boosting.contributions(frame[used], i, background)
-            part[np.ix_(used, [place[name] for name in model.boosting.columns])] += weight_boosting * trees[:, :-1]
+            read = np.array([place[name] for name in model.boosting.columns])
+            part[np.ix_(np.flatnonzero(used), read)] += weight_boosting * trees[:, :-1]
             constant[used] += weight_boosting * trees[:, -1]
         if weight_logistic:
             added = model.logistic.contributions(ranked, i)
@@ -110,7 +111,7 @@ def contributions(model: ChurnModel, frame: pd.DataFrame, background: pd.DataFra
 
 def bases(model: ChurnModel, frame: pd.DataFrame) -> Floats:
     """The base of :func:`contributions` alone, shape (n,); it needs no explanation of any row."""
-    share = np.einsum("ni,nij->nj", window_weights(frame["churn_window_days"]), pooling(model.margins(frame)))
+    share = own_weights(model.margins(frame), frame["churn_window_days"])
     constant = np.array(model.reference, dtype="float64")
     for i in range(len(HORIZONS)):
         if model.weights[i][0] and model.boosting.bags[i] and len(frame):

@@ -9,7 +9,7 @@ one on the same facts (*model*). Within a step every feature has its exact share
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,10 @@ import pandas as pd
 from features import cutoffs
 from features.timelines import timeline
 from features.variants import Variant, new_facts, variants
-from models.horizons import probability_frame
+from models.churn_model import ChurnModel
+from models.horizons import curve
 from models.moves import moves
-from models.reasons import Concepts
+from models.reasons import Concepts, Floats
 from pipelines.dated import DatedDay, snapshots
 from serving.story import Happening, Share, Step
 
@@ -81,21 +82,21 @@ def _steps_of_some(earlier: DatedDay, later: DatedDay, customers: Sequence[str],
     along = _in_order(snapshots(later, chosen, model=old), len(chosen))
     first = np.array([places[who][0] for who in customers])
     last = np.array([places[who][-1] for who in customers])
-    margins = _margins(old, along)
-    start = _margins(old, before)
+    margins = margins_of(old, along)
+    start = margins_of(old, before)
     new_rows = (
         along.iloc[last]
         if same
         else _in_order(snapshots(later, [Variant(name_of(i), who) for i, who in enumerate(customers)]), len(customers))
     )
-    end = _margins(new, new_rows)
+    end = margins_of(new, new_rows)
     time = moves(old, before, along.iloc[first].set_axis(before.index))
     pairs = [(a, b) for who in customers for a, b in zip(places[who], places[who][1:], strict=False)]
     came = np.array([b for _, b in pairs], dtype="int64")
     went = np.array([a for a, _ in pairs], dtype="int64")
     events = moves(old, along.iloc[went].set_axis(along.index[came]), along.iloc[came])
     happened = _happenings(later, chosen) if pairs else {}
-    of_time, of_events = _shares(time), dict(zip(came, _shares(events), strict=True))
+    of_time, of_events = shares_of(time, TOLD_FROM), dict(zip(came, shares_of(events, TOLD_FROM), strict=True))
     found = {}
     for i, who in enumerate(customers):
         steps = [Step("time", float(margins[first[i]] - start[i]), shares=of_time[i])]
@@ -158,17 +159,18 @@ def _in_order(frame: pd.DataFrame, count: int) -> pd.DataFrame:
     return found
 
 
-def _margins(model: Any, frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return probability_frame(model.margins(frame), frame["churn_window_days"])["margin"].to_numpy()
+def margins_of(model: ChurnModel, frame: pd.DataFrame) -> Floats:
+    """Calibrated log-odds of each snapshot's own window, shape (n,)."""
+    return curve(model.margins(frame), frame["churn_window_days"])[1]
 
 
-def _shares(rows: pd.DataFrame) -> list[tuple[Share, ...]]:
-    """Rows of moves by concept, strongest first, without what is next to nothing."""
+def shares_of(rows: pd.DataFrame, least: float = 0.0) -> list[tuple[Share, ...]]:
+    """Rows of contributions or moves by concept, strongest first, without what is less than `least` in size."""
     concepts = Concepts.of(rows)
     names = list(zip(concepts.names, map(str, concepts.dimension), strict=True))
     found = []
     for sums in concepts.sums.tolist():
-        told = [Share(*name, worth) for name, worth in zip(names, sums, strict=True) if abs(worth) >= TOLD_FROM]
+        told = [Share(*name, worth) for name, worth in zip(names, sums, strict=True) if abs(worth) >= least]
         found.append(tuple(sorted(told, key=lambda share: (-abs(share.contribution), share.concept))))
     return found
 

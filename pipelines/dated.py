@@ -130,8 +130,6 @@ def _scored(intake: Intake, champion: Champion, progress: Progress) -> DatedDay:
         held = keep(intake, model, parts)
         progress("probabilities", 0.3)
         scores = score_buckets(intake, model, parts)[0]
-        eligible = scores[scores["cohort"] == ELIGIBLE]
-        scores.loc[eligible.index, "level"] = model.levels.of(eligible["churn_probability"], eligible["queue"])
         found = levelled(intake, model, parts, scores, progress=progress)
     contacts = found.frame[["customer_id", *CONTACTS]]
     return DatedDay(intake, champion, found.scored, found.fired, contacts, held, published=False)

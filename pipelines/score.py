@@ -9,10 +9,9 @@ import pandas as pd
 
 from features.contact_curve import COLUMNS as CONTACTS
 from features.engines import map_buckets
-from features.errors import ArtefactError
 from features.own import installed
 from features.passes import SnapshotParts
-from features.snapshots import ELIGIBLE, Progress, silent
+from features.snapshots import Progress, silent
 from pipelines.champions import Champion, champion_of
 from pipelines.dated import DatedDay, dated
 from pipelines.explaining import ExplainBucket
@@ -20,7 +19,7 @@ from pipelines.explaining import Terms as ExplainTerms
 from pipelines.intake import Intake, run_id
 from pipelines.level_changes import level_changes
 from pipelines.loop_reports import LoopPast, read_loop
-from pipelines.populations import keep, kept
+from pipelines.populations import Kept, keep
 from pipelines.scoring import score_buckets, snapshots_of
 from pipelines.settings import database_url
 from pipelines.working_day import WorkingDay, working_day
@@ -47,6 +46,8 @@ class Day:
         The cohort's funnel.
     digest
         Hex digest of every customer's snapshot.
+    kept
+        What the snapshots know of each other.
     """
 
     scores: pd.DataFrame
@@ -54,6 +55,7 @@ class Day:
     working: WorkingDay
     funnel: pd.DataFrame
     digest: str
+    kept: Kept
 
     def with_changes(self, changes: pd.DataFrame) -> "Day":
         """The same with why levels moved since the day before."""
@@ -144,11 +146,8 @@ def score_parts(
     progress("probabilities", 0.3)
     model, settings = champion.model, intake.settings
     scores, narrowed, digest = score_buckets(intake, model, parts)
-    eligible = scores[scores["cohort"] == ELIGIBLE]
-    scores.loc[eligible.index, "level"] = model.levels.of(eligible["churn_probability"], eligible["queue"])
-    terms = ExplainTerms(
-        intake.as_of, settings.reasons.count, settings.project.currency, keep(intake, model, parts).spread
-    )
+    held = keep(intake, model, parts)
+    terms = ExplainTerms(intake.as_of, settings.reasons.count, settings.project.currency, held.spread)
     earlier = pd.Series(dtype="str") if before is None else before.set_index("customer_id")["level"]
 
     def explain(scored: pd.DataFrame) -> pd.DataFrame:
@@ -160,17 +159,14 @@ def score_parts(
         return told.sort_values(["customer_id", "position"], ignore_index=True)
 
     working = working_day(intake, model, parts, scores, explain, since, past=past, progress=progress)
-    return Day(working.scores, working.reasons, working, narrowed, digest)
+    return Day(working.scores, working.reasons, working, narrowed, digest, held)
 
 
 def of_day(intake: Intake, champion: Champion, day: Day) -> DatedDay:
     """The day as the story of a customer reads it."""
-    held = kept(intake, champion.model)
-    if held is None:
-        raise ArtefactError(f"what was kept of {intake.as_of} is gone from {intake.request.out}; score the day again.")
     facts, signals = day.working.today.facts, day.working.today.signals
     contacts = facts[["customer_id", *CONTACTS]]
-    return DatedDay(intake, champion, day.scores, signals, contacts, held, published=False)
+    return DatedDay(intake, champion, day.scores, signals, contacts, day.kept, published=False)
 
 
 def fingerprint(day: Day, reasons: int, currency: str) -> str:

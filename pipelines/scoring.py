@@ -187,13 +187,17 @@ def snapshots_of(intake: Intake, model: ChurnModel, *, progress: Progress = sile
 
 
 def score_buckets(intake: Intake, model: ChurnModel, parts: SnapshotParts) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """Scores of all customers, ordered by id, without levels; the funnel of the cohort; the digest of the snapshots."""
+    """Scores of all customers, ordered by id, with the levels of the probability alone; the funnel of the cohort; the
+    digest of the snapshots.
+    """
     work = ScoreBucket(model, parts, Peers.of(parts), installed())
     found = map_buckets(work, intake.events, intake.engine, "scores")
     _warn_of_missing(pd.concat([one.known for one in found], axis=1).sum(axis=1))
     scores = pd.concat([one.scores for one in found], ignore_index=True)
     scores = scores.sort_values("customer_id", ignore_index=True)
     scores = scores.assign(level_parts=None, stage=None, early_place=np.nan)
+    eligible = scores[scores["cohort"] == ELIGIBLE]
+    scores.loc[eligible.index, "level"] = model.levels.of(eligible["churn_probability"], eligible["queue"])
     return scores, funnels_together(one.funnel for one in found), f"{sum(one.digest for one in found) % 2**64:016x}"
 
 

@@ -22,10 +22,10 @@ from features.timelines import timeline
 from features.variants import Variant, variants
 from models.health import DIMENSIONS
 from models.health_history import month_steps
-from models.horizons import PROBABILITIES, probability_frame
+from models.horizons import PROBABILITIES
 from models.levels import LEVELS, LOUDNESS
-from models.reasons import Concepts, contributions
-from pipelines.changes import happenings, name_of, steps_between
+from models.reasons import contributions
+from pipelines.changes import happenings, margins_of, name_of, shares_of, steps_between
 from pipelines.dated import SAME, DatedDay, dated, snapshots
 from pipelines.explaining import Terms, explained, figures_of
 from pipelines.intake import Intake
@@ -89,7 +89,7 @@ def explain(
     shares: tuple[Share, ...] = ()
     if inside:
         split = contributions(model, frame, background)
-        shares, standing = concept_shares(split.values), replace(standing, base_margin=float(split.base.iloc[0]))
+        shares, standing = shares_of(split.values)[0], replace(standing, base_margin=float(split.base.iloc[0]))
     account = _account(day, customer_id)
     sums = pd.Series({share.concept: share.contribution for share in shares}, dtype="float64")
     return Story(
@@ -133,12 +133,7 @@ def _same(day: DatedDay, customer_id: str, frame: pd.DataFrame) -> bool:
     score = day.score(customer_id)
     if score is None or frame.empty or score["cohort"] != frame["cohort"].iloc[0]:
         return False
-    return score["cohort"] != ELIGIBLE or abs(_margin(day, frame) - float(score["margin"])) < SAME
-
-
-def _margin(day: DatedDay, frame: pd.DataFrame) -> float:
-    scored = probability_frame(day.champion.model.margins(frame), frame["churn_window_days"])
-    return float(scored["margin"].iloc[0])
+    return score["cohort"] != ELIGIBLE or abs(margins_of(day.champion.model, frame)[0] - float(score["margin"])) < SAME
 
 
 def standing_of(day: DatedDay, customer_id: str) -> Standing:
@@ -193,14 +188,6 @@ def _line(row: dict[str, Any]) -> ReasonLine:
     said = () if row["said"] is None else tuple(json.loads(row["said"]))
     kept = {name: row[name] for name in ReasonLine.__dataclass_fields__ if name != "said"}
     return ReasonLine(**kept, said=said)
-
-
-def concept_shares(values: pd.DataFrame) -> tuple[Share, ...]:
-    """All concepts of one row of contributions, strongest first."""
-    concepts = Concepts.of(values)
-    told = zip(concepts.names, concepts.dimension, concepts.sums[0], strict=True)
-    shares = [Share(name, str(dimension), float(worth)) for name, dimension, worth in told]
-    return tuple(sorted(shares, key=lambda share: (-abs(share.contribution), share.concept)))
 
 
 def _by_dimension(shares: Sequence[Share]) -> dict[str, float]:
