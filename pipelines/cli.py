@@ -29,6 +29,7 @@ from pipelines import (
     cli_rules,
     cli_serving,
     cli_start,
+    cli_users,
 )
 from pipelines.cli_models import By
 from pipelines.cli_options import DEFAULT_OUT, AsOf, Config, Data, Layout, Limit, Out, app, day_of, request_of
@@ -288,6 +289,7 @@ cli_economics.add_to(app)
 cli_models.add_to(app)
 cli_rules.add_to(app)
 cli_serving.add_to(app)
+cli_users.add_to(app)
 cli_notify.add_to(app)
 cli_start.add_to(app)
 

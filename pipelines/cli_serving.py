@@ -25,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 def serve(
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; another than this machine's own is warned of.")
+        str, typer.Option("--host", help="Address to listen on; one that others can reach needs an account first.")
     ] = DEFAULT_HOST,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 for any that is free.")] = DEFAULT_PORT,
     name: Annotated[
@@ -35,7 +35,7 @@ def serve(
     config: Config = None,
     out: Out = DEFAULT_OUT,
 ) -> None:
-    """Serve lists, warnings and tasks over HTTP, to whoever has a token (`kizashi token create`)."""
+    """Serve the pages to whoever has an account (`kizashi user add`), and the API to whoever has a token."""
     from pipelines.settings import prepare_environment
 
     prepare_environment(out)
@@ -77,7 +77,7 @@ def create(
     out: Out = DEFAULT_OUT,
 ) -> None:
     """Make a token and show it, this once: only a hash is kept."""
-    with _store(out, config) as store, store.writing() as connection:
+    with store_of(out, config) as store, store.writing() as connection:
         from serving.access import create_token
 
         made, text = create_token(connection, name, role, owner=owner, now=datetime.now(UTC), days=days)
@@ -91,7 +91,7 @@ def create(
 @token.command("list", epilog="Example: kizashi token list")
 def list_all(config: Config = None, out: Out = DEFAULT_OUT) -> None:
     """List every token with its role, its end and whether it is still good; never the token itself."""
-    with _store(out, config) as store, store.reading() as connection:
+    with store_of(out, config) as store, store.reading() as connection:
         from serving.access import tokens
 
         found = tokens(connection)
@@ -118,7 +118,7 @@ def revoke(
     out: Out = DEFAULT_OUT,
 ) -> None:
     """Make a token worthless from now on."""
-    with _store(out, config) as store, store.writing() as connection:
+    with store_of(out, config) as store, store.writing() as connection:
         from serving.access import revoke_token
 
         gone = revoke_token(connection, token_id, datetime.now(UTC))
@@ -127,7 +127,7 @@ def revoke(
     console.out.print(f"Token {gone.token_id} of {gone.name} is revoked.", markup=False)
 
 
-def _store(out: Path, config: Path | None) -> "Store":
+def store_of(out: Path, config: Path | None) -> "Store":
     """The application's database, made where there is none: tokens may come before the first score."""
     from pipelines.settings import database_url, load_settings, prepare_environment
 

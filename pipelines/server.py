@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,15 +25,18 @@ from pipelines import console
 from pipelines.files import with_folder
 from pipelines.intake import install_features
 from pipelines.rule_sections import company_rules
+from pipelines.session_key import session_key
 from pipelines.settings import Settings, database_url
 from pipelines.stories import StoryFiles
 from serving.access import Caller
-from serving.api import make_app
+from serving.accounts import LOCAL, any_account, link_for
+from serving.api import PREFIX, make_app
 from serving.api_data import NAMES, listed
 from serving.api_visit import Limits, Service, Visit
 from serving.exports import Sheet, written
 from serving.ledger import Event, append
 from serving.list_rows import Choice, Terms
+from serving.sessions import SIGN_IN, Sessions
 from serving.store import Store
 
 T = TypeVar("T")
@@ -158,29 +161,61 @@ def serving(
     Raises
     ------
     SettingsError
-        If the address is not this machine's, or the port is taken.
+        If the address is not this machine's, or the port is taken; if others could reach the service although there
+        are no accounts; or if its session key cannot be used.
     StoreError
         If nothing was scored there yet.
     """
-    with service_at(settings, out) as service, listening(host, port) as bound:
-        shown = f"[{host}]" if ":" in host else host
-        if not is_own(host):
+    with service_at(settings, out) as service:
+        alone = _without_accounts(service, host, names)
+        service = replace(service, sessions=Sessions(session_key(out), service.clock))
+        with listening(host, port) as bound:
+            shown = f"[{host}]" if ":" in host else host
+            if not is_own(host):
+                console.out.print(
+                    f"Note: {host} can be reached from other machines, and what is said there is not encrypted. "
+                    "Put a proxy with TLS in front, and give its name with --name.",
+                    markup=False,
+                )
+            address = f"http://{shown}:{bound.getsockname()[1]}"
             console.out.print(
-                f"Note: {host} can be reached from other machines, and what is said there is not encrypted. "
-                "Put a proxy with TLS in front, and give its name with --name.",
-                markup=False,
+                f"Serving {address}/ for people, {address}{PREFIX} for programs (Ctrl-C ends it)", markup=False
             )
-        console.out.print(f"Serving http://{shown}:{bound.getsockname()[1]}/api/v1 (Ctrl-C ends it)", markup=False)
-        config = uvicorn.Config(
-            make_app(service, hosts=(shown, *names)),
-            log_config=None,
-            access_log=False,  # the service's own log has no query, which may hold a customer's name
-            server_header=False,
-            proxy_headers=False,
-            lifespan="off",
-            ws="none",
+            if alone:
+                _show_link(service, address)
+            config = uvicorn.Config(
+                make_app(service, hosts=(shown, *names)),
+                log_config=None,
+                access_log=False,  # the service's own log has no query, which may hold a customer's name
+                server_header=False,
+                proxy_headers=False,
+                lifespan="off",
+                ws="none",
+            )
+            yield uvicorn.Server(config), bound
+
+
+def _without_accounts(service: Service, host: str, names: tuple[str, ...]) -> bool:
+    """Whether there are no accounts, where that is allowed: on this machine alone."""
+    with service.store.reading() as connection:
+        if any_account(connection):
+            return False
+    if not is_own(host) or names:
+        given = f"--host {host}" if not is_own(host) else f"--name {names[0]}"
+        raise SettingsError(
+            f"{given}: there are no accounts yet, and others could reach the service. Make one first: "
+            "kizashi user add NAME --role admin"
         )
-        yield uvicorn.Server(config), bound
+    return True
+
+
+def _show_link(service: Service, address: str) -> None:
+    """Say how to come in where there are no accounts."""
+    with service.store.writing() as connection:
+        secret = link_for(connection, LOCAL.name, service.clock())
+    console.out.print("Open this link once, within a day, to sign in on this machine:", markup=False)
+    print(f"{address}{SIGN_IN}/{secret}", flush=True)
+    console.out.print("There are no accounts yet; make one: kizashi user add NAME --role manager", markup=False)
 
 
 def is_own(host: str) -> bool:

@@ -45,6 +45,9 @@ FILE_NAME = "kizashi.toml"
 #: The application's database with its password, which should not stand in a file.
 DATABASE_VARIABLE = "KIZASHI_DATABASE"
 
+#: What sessions of the pages are signed with, where several services share them.
+SESSION_VARIABLE = "KIZASHI_SESSION_KEY"
+
 _PROTECTION = {
     "DO_NOT_TRACK": "true",  # MLflow takes this very word, not "1"
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -70,7 +73,8 @@ Put what differs for you into a `{FILE_NAME}` of your own: beside your data, in 
 range stops the run with one line that says what is allowed.
 
 The environment variable `{DATABASE_VARIABLE}` sets the address of the application's database and wins over
-`[store] url`, so that no password need stand in a file."""
+`[store] url`, so that no password need stand in a file. `{SESSION_VARIABLE}` holds what the sessions of the pages are
+signed with, at least 32 characters; without it, `kizashi serve` makes a `session.key` in its output folder."""
 
 
 class Settings(Section):
@@ -151,6 +155,11 @@ def database_url(settings: Settings, out: Path) -> str:
     """The address of the application's database: as set, else an SQLite file in the output folder."""
     url = settings.store.url or f"sqlite:///{(out.absolute() / 'kizashi.db').as_posix()}"
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def given_session_key() -> str:
+    """What the environment says that sessions are signed with, "" for nothing."""
+    return os.environ.get(SESSION_VARIABLE, "")
 
 
 def tracking_folder(out: Path) -> Path:

@@ -97,17 +97,8 @@ def within(frame: pd.DataFrame, caller: Caller) -> pd.DataFrame:
     return frame[(frame["owner"] == caller.scope).fillna(False).astype(bool)]
 
 
-def create_token(
-    connection: sa.Connection, name: str, role: str, *, owner: str | None, now: datetime, days: int | None
-) -> tuple[Token, str]:
-    """Make a token; return what is kept of it and the secret text, which cannot be told again.
-
-    Parameters
-    ----------
-    owner
-        For a rep: whose customers they see, as the data write it.
-    days
-        So long it is valid; None for ever.
+def person(name: str, role: str, owner: str | None) -> str:
+    """The name of somebody who is to act, without spaces around it, once name, role and owner fit together.
 
     Raises
     ------
@@ -123,10 +114,31 @@ def create_token(
             f"role {role} with owner {owner or 'none'}: a rep needs the owner whose customers they see, "
             "the other roles see all customers. Give --owner to a rep alone."
         )
+    return name.strip()
+
+
+def create_token(
+    connection: sa.Connection, name: str, role: str, *, owner: str | None, now: datetime, days: int | None
+) -> tuple[Token, str]:
+    """Make a token; return what is kept of it and the secret text, which cannot be told again.
+
+    Parameters
+    ----------
+    owner
+        For a rep: whose customers they see, as the data write it.
+    days
+        So long it is valid; None for ever.
+
+    Raises
+    ------
+    SettingsError
+        As :func:`person` does.
+    """
+    name = person(name, role, owner)
     token_id = secrets.token_hex(4)
     text = f"{MARK}_{token_id}_{secrets.token_urlsafe(32)}"
     expires_at = None if days is None else now + timedelta(days=days)
-    token = Token(token_id, name.strip(), role, owner or None, now, expires_at, None)
+    token = Token(token_id, name, role, owner or None, now, expires_at, None)
     connection.execute(API_TOKEN.insert(), {**vars(token), "token_hash": _hash(text)})
     return token, text
 

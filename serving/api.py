@@ -1,4 +1,4 @@
-"""The service over HTTP: one application with every route under ``/api/v1``; docs/api.md says how to use it."""
+"""The service over HTTP: every route of programs under ``/api/v1``, docs/api.md says how to use it; all else is pages."""
 
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -10,9 +10,10 @@ from starlette.responses import Response
 from features.errors import KizashiError, StoreError
 from serving import api_company, api_customers, api_errors, api_lists, api_loop, api_story
 from serving.api_errors import Refused, answer, documented
-from serving.api_guard import LOOPBACK, Guard
+from serving.api_guard import LOOPBACK, Guard, Split
 from serving.api_models import Health
 from serving.api_visit import Service, log, service_of
+from serving.pages.app import fault_page, make_pages
 
 PREFIX = "/api/v1"
 
@@ -49,12 +50,22 @@ def make_app(service: Service, *, hosts: Iterable[str] = ()) -> FastAPI:
     api_errors.install(app)
     app.add_exception_handler(StoreError, _unready)
     app.add_exception_handler(KizashiError, _mistaken)  # type: ignore[arg-type]
-    app.add_middleware(Guard, hosts=(*LOOPBACK, *hosts))
+    app.add_middleware(Split, prefix="/api/", pages=make_pages(app.state))
+    app.add_middleware(Guard, hosts=(*LOOPBACK, *hosts), answering=_answer)
     # The parts of a customer come before the customer: an id may hold a slash.
     parts = (api_lists, api_story, api_customers, api_loop, api_company)
     for router in (open_to_all, *(part.router for part in parts)):
         app.include_router(router, prefix=PREFIX)
     return app
+
+
+def _answer(request: Request, refused: Refused) -> Response:
+    """What is said of a request that never came to a route: to programs as JSON, to people as a page."""
+    return answer(refused, request.headers) if _of_programs(request) else fault_page(request, refused)
+
+
+def _of_programs(request: Request) -> bool:
+    return str(request.scope["path"]).startswith("/api/")
 
 
 def _operation(route: APIRoute) -> str:

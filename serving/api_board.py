@@ -1,7 +1,7 @@
 """The newest published day as frames, kept in mind until another is published: a day never changes."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import pandas as pd
@@ -31,6 +31,14 @@ class Day:
     profile: pd.DataFrame
     reasons: pd.DataFrame
     signals: pd.DataFrame
+    _values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def values(self, column: str) -> tuple[str, ...]:
+        """The values of a column of texts, in order, to choose from; none where there is no such column."""
+        if column not in self._values:
+            known = self.profile[column].dropna().unique() if column in self.profile.columns else []
+            self._values[column] = tuple(sorted(map(str, known)))
+        return self._values[column]
 
     @property
     def as_of(self) -> date:

@@ -9,6 +9,8 @@ from datetime import datetime
 from time import perf_counter
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api_errors import Refused, answer
@@ -38,10 +40,20 @@ class Guard:
         Names that the service is called by; a request for another was sent here by a trick with names.
     body_bytes
         No body may be larger.
+    answering
+        Makes the answer to a request that does not get through.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str] = LOOPBACK, body_bytes: int = BODY_BYTES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Iterable[str] = LOOPBACK,
+        body_bytes: int = BODY_BYTES,
+        answering: Callable[[Request, Refused], Response] = lambda request, refused: answer(refused, request.headers),
+    ) -> None:
         self._app = app
+        self._answering = answering
         self._hosts = frozenset(host.lower() for host in hosts)
         self._body_bytes = body_bytes
 
@@ -51,7 +63,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         began, reference, status = perf_counter(), secrets.token_hex(6), 0
-        asked = Headers(scope=scope)
+        asked = Request(scope)
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -66,14 +78,14 @@ class Guard:
             body = await self._admitted(scope, receive)
             await self._app(scope, _again(body, receive), sending)
         except Refused as refused:
-            await answer(refused, asked)(scope, receive, sending)
+            await self._answering(asked, refused)(scope, receive, sending)
         except Exception as fault:
             # The place and the kind alone: what an exception says may hold a customer's name.
             log.error("%s %s", reference, _place(fault))
             if status:  # half an answer is out: the connection has to break, or it would pass for a whole one
                 raise ConnectionAbortedError(f"answer {reference} broke off") from None
             details = [{"reference": reference}]
-            await answer(Refused(500, details=details), asked)(scope, receive, sending)
+            await self._answering(asked, Refused(500, details=details))(scope, receive, sending)
         finally:
             taken = 1000 * (perf_counter() - began)
             # Without the query: it may hold what somebody searched for.
@@ -97,6 +109,24 @@ class Guard:
                 return body
 
 
+class Split:
+    """ASGI middleware that sends the addresses of pages to their own application.
+
+    Parameters
+    ----------
+    prefix
+        Of the addresses that are not pages.
+    """
+
+    def __init__(self, app: ASGIApp, *, prefix: str, pages: ASGIApp) -> None:
+        self._app, self._prefix, self._pages = app, prefix, pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send one request on."""
+        is_page = scope["type"] == "http" and not scope["path"].startswith(self._prefix)
+        await (self._pages if is_page else self._app)(scope, receive, send)
+
+
 def _again(body: bytes, receive: Receive) -> Receive:
     """A body that was read once, to be read again."""
     told = False
@@ -117,6 +147,8 @@ def _host(header: str) -> str:
 
 
 def _line(path: str) -> str:
+    # The secret of a link that leads in is no more for a log than a token is.
+    path = re.sub(r"^(/+sign-in/).*", r"\1...", path, flags=re.DOTALL)
     return path.encode("ascii", "backslashreplace").decode().replace("\r", "").replace("\n", "")[:200]
 
 

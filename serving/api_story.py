@@ -5,10 +5,12 @@ from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any, TypeVar
 
+import pandas as pd
 from fastapi import APIRouter, Query
 
 from features.briefs import plain
 from features.errors import ArtefactError, KizashiError
+from serving.api_board import Day
 from serving.api_data import customer_of, one, page, profile_of
 from serving.api_errors import Refused, documented
 from serving.api_languages import Tongue
@@ -40,12 +42,18 @@ def story(visit: Reader, locale: Tongue, customer_id: Id, since: Since = None) -
 @router.get("/changes", tags=["lists"])
 def changes(visit: Reader, locale: Tongue, limit: Limit = 50, offset: Offset = 0) -> Page:
     """Whose level moved since the day published before, and why, in the caller's language; most to lose first."""
+    day, rows = moved(visit)
+    said = [change_text(change_of(change), locale, visit.service.currency) for change in rows["change"]]
+    return page(rows.assign(text=said), limit, offset, day)
+
+
+def moved(visit: Visit) -> tuple[Day, pd.DataFrame]:
+    """The newest day, and the published changes of level of the caller's customers, most to lose first."""
     day, profile = profile_of(visit)
-    moved = visit.service.store.changes(day.as_of)
-    moved = moved.merge(profile[["customer_id", "name", "owner", "expected_loss"]], on="customer_id", how="inner")
-    moved = moved.sort_values(["expected_loss", "customer_id"], ascending=[False, True], ignore_index=True)
-    said = [change_text(change_of(change), locale, visit.service.currency) for change in moved["change"]]
-    return page(moved.drop(columns=["as_of", "run_id"]).assign(text=said), limit, offset, day)
+    changes = visit.service.store.changes(day.as_of).drop(columns=["as_of", "run_id"])
+    known = profile[["customer_id", "name", "owner", "expected_loss"]]
+    rows = changes.merge(known, on="customer_id", how="inner")
+    return day, rows.sort_values(["expected_loss", "customer_id"], ascending=[False, True], ignore_index=True)
 
 
 @router.post("/customers/{customer_id:path}/what-if", tags=["customers"])

@@ -19,6 +19,7 @@ from serving.api_guard import Ration
 from serving.list_rows import Terms
 from serving.loop import MOST_DAYS_ASLEEP
 from serving.plays import LEAST_CASES
+from serving.sessions import Sessions
 from serving.store import Store
 from serving.story import Story, WhatIf
 from serving.workload import MOST_PER_PERSON
@@ -128,6 +129,8 @@ class Service:
         Tells of one customer; None where the events or the model are not here.
     currency
         ISO code of all amounts, "" for none.
+    sessions
+        Whoever is signed in to the pages; None where there are none.
     """
 
     store: Store
@@ -142,6 +145,7 @@ class Service:
     limits: Limits = field(default_factory=Limits)
     stories: Stories | None = None
     currency: str = ""
+    sessions: Sessions | None = None
 
     @classmethod
     def of(cls, store: Store, clock: Callable[[], datetime], zone: tzinfo, accounts: Accounts, **more: Any) -> Self:

@@ -4,15 +4,16 @@ Each list is a pure function of how the customers stand now, declared once with 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from features.briefs import plain
-from serving.list_rows import NONE, Choice, Terms, as_records
-from serving.lists import Morning, morning
+from serving.list_rows import NONE, Order, Terms, as_records, current
+from serving.lists import Morning, morning_of
 
 #: Who a row is about.
 WHO = ("customer_id", "name", "owner", "rank", "level")
@@ -28,6 +29,8 @@ class Material:
     ----------
     profile, entered, reasons, tasks
         As of :func:`serving.lists.morning`.
+    known
+        How the customers of `profile` stand now, where that is known already; otherwise it is made of `entered`.
     present
         For each table that the source has, the columns that it fills (:attr:`features.buckets.Events.columns`).
     signals
@@ -48,6 +51,12 @@ class Material:
     contacts: pd.DataFrame | None = None
     outcomes: pd.DataFrame | None = None
     terms: Terms = field(default_factory=Terms)
+    known: pd.DataFrame | None = None
+
+    @cached_property
+    def state(self) -> pd.DataFrame:
+        """How the customers stand now, see :func:`serving.list_rows.current`."""
+        return current(self.profile, self.entered, self.as_of) if self.known is None else self.known
 
 
 @dataclass(frozen=True)
@@ -74,11 +83,11 @@ class Listing:
 
 @dataclass(frozen=True)
 class Standing:
-    """How the chosen customers stand, and what the day was told of them."""
+    """How the chosen customers stand, what the day was told of them, and the list that is made of them."""
 
     state: pd.DataFrame
     material: Material
-    choice: Choice
+    view: "View"
 
     @property
     def as_of(self) -> pd.Timestamp:
@@ -99,24 +108,16 @@ class Standing:
         fired = self.terms.fired(self.state, self.terms.named(*codes))
         return self.state["customer_id"].isin(fired["customer_id"])
 
-    def rows(self, mask: pd.Series, columns: tuple[str, ...], by: str, descending: bool = True) -> pd.DataFrame:
-        """Some customers with some columns; without an owner they are nobody's."""
-        rows = self.state.assign(owner=self.state["owner"].fillna(NONE))[mask]
-        order = [not descending, True]
-        return rows.sort_values([by, "customer_id"], ascending=order, ignore_index=True)[list(columns)]
+    def rows(self, mask: pd.Series) -> pd.DataFrame:
+        """Some customers, with what the list shows and is ordered by; without an owner they are nobody's."""
+        columns = dict.fromkeys((*self.view.columns, *(name for name, _ in self.view.order)))
+        rows = self.state.loc[mask, list(columns)]
+        return rows.assign(owner=rows["owner"].fillna(NONE)) if "owner" in columns else rows
 
     def morning(self) -> Morning:
         """The four lists."""
         given = self.material
-        return morning(
-            given.profile,
-            given.entered,
-            given.as_of,
-            reasons=given.reasons,
-            tasks=given.tasks,
-            terms=given.terms,
-            choice=replace(self.choice, sort=None),
-        )
+        return morning_of(self.state, given.as_of, reasons=given.reasons, tasks=given.tasks, terms=given.terms)
 
     def lost(self) -> pd.Series:
         """Whether each customer counts as lost: beyond two cycles; dormant where no cycle is known (RB-04)."""
@@ -148,6 +149,12 @@ class View:
         The requirements that it answers.
     columns
         What each row has.
+    order
+        Columns that put the rows in order, and whether each ascends: of the list, or others that `make` gives along.
+        Without one it stays as it is made.
+    together
+        Whether the list is made of all chosen customers together. If not, whether a customer is on it, and with which
+        rows, follows from that customer alone.
     needs
         Column of a customer -> table or column of the contract without which there is no list, unless somebody has
         entered it.
@@ -159,6 +166,8 @@ class View:
     ids: tuple[str, ...]
     columns: tuple[str, ...]
     make: Make
+    order: Order = ()
+    together: bool = False
     needs: Mapping[str, str] = field(default_factory=dict)
     wants: Mapping[str, str] = field(default_factory=dict)
 
@@ -173,11 +182,18 @@ def view(
     columns: tuple[str, ...],
     needs: Mapping[str, str] | None = None,
     wants: Mapping[str, str] | None = None,
+    by: tuple[str, ...] = (),
+    together: bool = False,
 ) -> Callable[[Make], Make]:
-    """Put a list into the register; the arguments are those of :class:`View`."""
+    """Put a list into the register; the arguments are those of :class:`View`.
+
+    `by` names the columns of its order, with - in front of those that descend; customers that are alike in them stand
+    in the order of their ids.
+    """
+    order = tuple((column.removeprefix("-"), not column.startswith("-")) for column in (*by, "customer_id"))
 
     def add(make: Make) -> Make:
-        VIEWS[name] = View(name, ids, columns, make, needs or {}, wants or {})
+        VIEWS[name] = View(name, ids, columns, make, order if by else (), together, needs or {}, wants or {})
         return make
 
     return add

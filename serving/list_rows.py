@@ -20,6 +20,8 @@ from models.relationship import COLUMNS as RELATIONSHIP
 from models.warning_rule_list import WARNING_RULES
 from models.warning_rules import OFF, WarningRule, rule_options, signals
 
+#: Columns that put rows in order, and whether each ascends; what is unknown stands last either way.
+Order = tuple[tuple[str, bool], ...]
 #: What a customer without a value is filed under.
 NONE = "(none)"
 #: The engine's level as a risk, to stand beside the one that people state.
@@ -55,6 +57,7 @@ _TEXTS = (
     "level",
     "stage",
     "queue",
+    "shown",
     "next_action_text",
     "order_pattern",
 )
@@ -278,23 +281,43 @@ def chosen(state: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     SettingsError
         If a field is no column of the profile.
     """
+    return state[wanted(state, choice)].reset_index(drop=True)
+
+
+def asked(choice: Choice, columns: Collection[Any]) -> dict[str, str]:
+    """The columns that a choice asks for a value of.
+
+    Raises
+    ------
+    SettingsError
+        If one is none of the columns of the profile.
+    """
     named = {name: getattr(choice, name) for name in ("owner", "level", "rank", "region", "industry")}
-    wanted = {name: value for name, value in named.items() if value is not None} | dict(choice.fields)
-    if unknown := sorted(set(wanted) - set(state.columns)):
-        raise SettingsError(f"there are no fields {unknown} to choose by. Known: {sorted(map(str, state.columns))}.")
+    fields = {name: value for name, value in named.items() if value is not None} | dict(choice.fields)
+    if unknown := sorted(set(fields) - set(columns)):
+        raise SettingsError(f"there are no fields {unknown} to choose by. Known: {sorted(map(str, columns))}.")
+    return fields
+
+
+def wanted(state: pd.DataFrame, choice: Choice) -> pd.Series:
+    """Whether each customer of :func:`current` is wanted; raises as :func:`asked` does."""
     kept = pd.Series(True, index=state.index)
-    for name, value in wanted.items():
+    for name, value in asked(choice, state.columns).items():
         column = state[name]
         kept &= column.isna() if value == NONE else _as_text(column) == value.casefold()
     if sought := choice.search.strip().casefold():
         texts = (state[name].fillna("").str.casefold() for name in ("name", "customer_id"))
         kept &= np.logical_or.reduce([text.str.contains(sought, regex=False) for text in texts])
-    return state[kept].reset_index(drop=True)
+    return kept
 
 
 def _as_text(column: pd.Series) -> pd.Series:
     """Values as a person types them: 3 for 3.0, true for True; missing is empty."""
-    return pd.Series([_typed(value) for value in column], index=column.index, dtype="str")
+    if column.dtype == "object":  # may hold lists, and True beside 1
+        return pd.Series([_typed(value) for value in column], index=column.index, dtype="str")
+    codes, values = pd.factorize(column)
+    typed = np.array([*map(_typed, values), ""], dtype="object")  # a missing value has the code -1
+    return pd.Series(typed[codes], index=column.index, dtype="str")
 
 
 def _typed(value: Any) -> str:
@@ -303,6 +326,14 @@ def _typed(value: Any) -> str:
     if pd.isna(value):
         return ""
     return f"{value:g}" if isinstance(value, float) else str(plain(value)).casefold()
+
+
+def in_order(rows: pd.DataFrame, order: Order) -> pd.DataFrame:
+    """Rows in an order of their own; as they are where there is none."""
+    if not order:
+        return rows
+    names, ascending = [name for name, _ in order], [up for _, up in order]
+    return rows.sort_values(names, ascending=ascending, kind="stable", ignore_index=True)
 
 
 def arranged(rows: pd.DataFrame, choice: Choice) -> pd.DataFrame:

@@ -6,10 +6,10 @@ A list whose source is absent has no rows and names the source; so does a column
 import pandas as pd
 
 from features.errors import SettingsError
-from features.issues import absent
+from features.issues import Present, absent
 from serving import account_lists, order_lists  # noqa: F401  (declare the lists)
-from serving.list_register import VIEWS, Listing, Material, Standing
-from serving.list_rows import Choice, arranged, chosen, current
+from serving.list_register import VIEWS, Listing, Material, Standing, View
+from serving.list_rows import Choice, arranged, chosen, in_order
 
 
 def listing(name: str, material: Material, choice: Choice | None = None) -> Listing:
@@ -23,14 +23,26 @@ def listing(name: str, material: Material, choice: Choice | None = None) -> List
     if name not in VIEWS:
         raise SettingsError(f"there is no list {name!r}. Known: {sorted(VIEWS)}.")
     view, choice = VIEWS[name], choice or Choice()
-    state = chosen(current(material.profile, material.entered, material.as_of), choice)
+    state = chosen(material.state, choice)
+    if lacking := source_absent(view, state, material.present):
+        return Listing(name, pd.DataFrame(columns=list(view.columns)), lacking)
+    rows = in_order(view.make(Standing(state, material, view)), view.order)[list(view.columns)]
+    return Listing(name, arranged(rows, choice), columns_absent=columns_absent(view, material.present))
+
+
+def source_absent(view: View, state: pd.DataFrame, present: Present) -> str:
+    """The table or column for want of which no customer of some can be on a list; empty if one can."""
     for column, source in view.needs.items():
-        lacking = absent(material.present, source)
+        lacking = absent(present, source)
         if lacking and (column not in state.columns or state[column].isna().all()):
-            return Listing(name, pd.DataFrame(columns=list(view.columns)), lacking)
-    rows = view.make(Standing(state, material, choice))[list(view.columns)]
-    missing = {column: absent(material.present, source) for column, source in view.wants.items()}
-    return Listing(name, arranged(rows, choice), columns_absent={k: v for k, v in missing.items() if v})
+            return lacking
+    return ""
+
+
+def columns_absent(view: View, present: Present) -> dict[str, str]:
+    """The columns of a list that are unknown throughout, and the table or column that would tell them."""
+    missing = {column: absent(present, source) for column, source in view.wants.items()}
+    return {column: source for column, source in missing.items() if source}
 
 
 def with_warnings(timeline: pd.DataFrame, episodes: pd.DataFrame) -> pd.DataFrame:

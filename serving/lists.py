@@ -6,7 +6,7 @@ planned, goes beside all three. Lists are computed whenever they are read, so th
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,11 +17,14 @@ from models.warning_rules import WORKING_LISTS
 from serving.list_rows import (
     NONE,
     Choice,
+    Order,
     Terms,
     arranged,
+    as_days,
     as_records,
     chosen,
     current,
+    in_order,
     monday,
     period,
     week_end,
@@ -36,6 +39,7 @@ ROW = (
     "rank",
     "level",
     "stage",
+    "queue",
     "region",
     "industry",
     "days_since_last_order",
@@ -52,6 +56,7 @@ ROW = (
     "next_action_on",
     "next_action_text",
     "churn_probability",
+    "shown",
     "value_at_risk",
     "expected_loss",
     "due_on",
@@ -61,10 +66,14 @@ ROW = (
 STATED_RISK, ENGINE, TEMPERATURE, PLANNED = "stated_risk", "engine_risk", "temperature", "next_action"
 #: Sections of a digest, in the order of the morning routine, and what an empty one says.
 SECTIONS, EMPTY = ("red", "yellow", "tasks"), "none"
+#: What each open task has, and the order of them.
+TASK_ROW = ("task_id", "customer_id", "name", "kind", "owner", "due_on")
+TASK_ORDER: Order = (("due_on", True), ("customer_id", True), ("task_id", True))
 #: So many of the strongest reasons stand in a row.
 REASONS = 3
 _REASON = ("feature", "value", "usual_value", "contribution")
-_ORDER = {
+#: The order of each list.
+ORDER: Mapping[str, Order] = {
     "red": (("value_at_risk", False), ("cycles", False), ("customer_id", True)),
     "yellow": (("value_at_risk", False), ("days_since_last_interaction", False), ("customer_id", True)),
     "blue": (("next_action_on", True), ("value_at_risk", False), ("customer_id", True)),
@@ -148,12 +157,25 @@ def morning(
     """
     terms, choice = terms or Terms(), choice or Choice()
     state = chosen(current(profile, entered, as_of), choice)
+    made = morning_of(state, as_of, reasons=reasons, tasks=tasks, terms=terms)
+    return replace(made, lists={name: arranged(rows, choice) for name, rows in made.lists.items()})
+
+
+def morning_of(
+    state: pd.DataFrame,
+    as_of: date,
+    *,
+    reasons: pd.DataFrame | None,
+    tasks: pd.DataFrame | None,
+    terms: Terms,
+) -> Morning:
+    """The four lists of customers as they stand (:func:`serving.list_rows.current`), each in its own order.
+
+    Whether a customer is on a list, and with what row, follows from that customer alone.
+    """
     why = reasons_to_list(state, terms, as_of)
     open_ones = open_tasks(tasks, state)
-    rows = {}
-    for name in LISTS:
-        listed = _rows(name, state, why, reasons, open_ones, terms, as_of)
-        rows[name] = arranged(listed, choice)
+    rows = {name: _rows(name, state, why, reasons, open_ones, terms, as_of) for name in LISTS}
     return Morning(as_of, rows, open_ones, week_end(as_of, terms.week_ends), period(as_of, 3)[0])
 
 
@@ -213,8 +235,7 @@ def _rows(
         ),
         owner=rows["owner"].fillna(NONE),
     )
-    order = dict(_ORDER[name])
-    return rows[list(ROW)].sort_values(list(order), ascending=list(order.values()), ignore_index=True)
+    return in_order(rows[list(ROW)], ORDER[name])
 
 
 def _objects(values: list[Any]) -> pd.Series:
@@ -265,13 +286,12 @@ def open_tasks(tasks: pd.DataFrame | None, state: pd.DataFrame) -> pd.DataFrame:
     held = pd.DataFrame(columns=list(columns)) if tasks is None else tasks
     held = held[(held["state"] == "open") & held["customer_id"].isin(state["customer_id"])]
     names = state.set_index("customer_id")["name"]
-    return held.assign(
+    rows = held.assign(
         name=held["customer_id"].map(names),
         owner=held["owner"].astype("str").fillna(NONE),
-        due_on=pd.to_datetime(held["due_on"].astype("str"), format="ISO8601").astype("datetime64[s]"),
-    ).sort_values(["due_on", "customer_id", "task_id"], ignore_index=True)[
-        ["task_id", "customer_id", "name", "kind", "owner", "due_on"]
-    ]
+        due_on=as_days(held["due_on"]),
+    )
+    return in_order(rows[list(TASK_ROW)], TASK_ORDER)
 
 
 def next_tasks(tasks: pd.DataFrame) -> dict[str, dict[str, Any]]:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pandas as pd
 
 from features.contract import ORDER_PATTERNS
-from serving.list_register import AT_RISK, VIEWS, WHO, Standing, view, with_columns
-from serving.list_rows import NONE, as_days, current
+from serving.list_register import AT_RISK, WHO, Standing, view, with_columns
+from serving.list_rows import NONE, as_days
 
 #: Order patterns of customers who order regularly: important where nothing else tells who is.
 REGULAR = ORDER_PATTERNS[:3]
@@ -18,7 +18,7 @@ _MONTHS = (
 )
 
 
-@view("orders_by_owner", ("LV-03",), ("owner", *_MONTHS, "orders_change", "revenue_change"))
+@view("orders_by_owner", ("LV-03",), ("owner", *_MONTHS, "orders_change", "revenue_change"), together=True)
 def _orders_by_owner(standing: Standing) -> pd.DataFrame:
     rows = standing.state.reindex(columns=["owner", *_MONTHS])
     table = rows.assign(owner=rows["owner"].fillna(NONE)).groupby("owner", sort=True)[list(_MONTHS)].sum(min_count=1)
@@ -44,6 +44,7 @@ _CAME_OF_IT = {"state": "outcome", "detected_level": "detected_level", "approach
         "longest_gap_ended_amount",
         *_CAME_OF_IT.values(),
     ),
+    by=("-longest_gap_ended_on",),
 )
 def _restarted(standing: Standing) -> pd.DataFrame:
     state = with_columns(standing.state, "longest_gap_ended_amount")
@@ -52,8 +53,7 @@ def _restarted(standing: Standing) -> pd.DataFrame:
     was = was.mask(gap >= standing.terms.limit("late_order_multiple") * cycle, "overdue")
     was = was.mask(gap > standing.terms.limit("churned_cycle_multiple") * cycle, "lost")
     was = was.mask(gap >= standing.terms.limit("dormant_from_days"), "dormant")
-    listed = replace(standing, state=state.assign(was=was, **_outcomes(standing)))
-    return listed.rows(was.notna(), VIEWS["restarted"].columns, "longest_gap_ended_on")
+    return replace(standing, state=state.assign(was=was, **_outcomes(standing))).rows(was.notna())
 
 
 def _outcomes(standing: Standing) -> dict[str, pd.Series]:
@@ -67,35 +67,39 @@ def _outcomes(standing: Standing) -> dict[str, pd.Series]:
     return {name: customers.map(newest[column]).where(recorded >= since) for column, name in _CAME_OF_IT.items()}
 
 
-@view("act_now", ("LV-06",), (*WHO, "days_since_last_order", "order_cycle_days", "stated_risk", "highlight"))
+@view(
+    "act_now",
+    ("LV-06",),
+    (*WHO, "days_since_last_order", "order_cycle_days", "stated_risk", "highlight"),
+    by=("highlight", "-days_since_last_order"),
+)
 def _act_now(standing: Standing) -> pd.DataFrame:
     state = standing.state
     urgent = state["stated_risk"].isin(standing.terms.red_risks)
     late, stopped = standing.fires("order_late"), standing.fires("orders_stopped")
     highlight = pd.Series(None, index=state.index, dtype="object")
     highlight = highlight.mask(late | state["stated_risk"].isin(AT_RISK), "watch").mask(stopped | urgent, "act")
-    rows = replace(standing, state=state.assign(highlight=highlight))
-    found = rows.rows(highlight.notna(), VIEWS["act_now"].columns, "days_since_last_order")
-    return found.sort_values("highlight", kind="stable", ignore_index=True)
+    return replace(standing, state=state.assign(highlight=highlight)).rows(highlight.notna())
 
 
 @view(
     "important_silent",
     ("LV-07",),
     (*WHO[:4], "important_by", "last_order_on", "days_since_last_order", "order_cycle_days", "days_late"),
+    by=("-days_late",),
+    together=True,
 )
 def _important_silent(standing: Standing) -> pd.DataFrame:
     state = standing.state
     ranks = standing.terms.values["important_ranks"]
     important = ranks if isinstance(ranks, tuple) else ()
-    everybody = current(standing.material.profile, standing.material.entered, standing.material.as_of)
+    everybody = standing.material.state
     by = pd.Series(None, index=state.index, dtype="object")
     if not everybody[["rank", "rank_by_trade"]].isin(important).any(axis=None):
         by = by.mask(state["order_pattern"].isin(REGULAR), "order_pattern")
     by = by.mask(state["rank_by_trade"].isin(important), "trade").mask(state["rank"].isin(important), "rank")
     silent = state["days_since_last_order"] > standing.terms.important_silent_days
-    rows = replace(standing, state=state.assign(important_by=by))
-    return rows.rows(by.notna() & silent, VIEWS["important_silent"].columns, "days_late")
+    return replace(standing, state=state.assign(important_by=by)).rows(by.notna() & silent)
 
 
 _ABOUT = (*WHO[:4], "revenue_previous_month", "days_since_last_order", "last_order_on", "last_visit_on")
@@ -110,26 +114,32 @@ _ABOUT = (*WHO[:4], "revenue_previous_month", "days_since_last_order", "last_ord
         "days_not_visited": "interactions.channel",
         "last_coupon_on": "promotions",
     },
+    by=("-days_since_last_order",),
 )
 def _about_to_churn(standing: Standing) -> pd.DataFrame:
     state = with_columns(standing.state, "revenue_previous_month")
     visited = (standing.as_of - state["last_visit_on"]).dt.days.astype("float64")
     rows = replace(standing, state=state.assign(days_not_visited=visited))
     due = standing.fires("about_to_churn") & ~standing.lost()
-    return rows.rows(due, VIEWS["about_to_churn"].columns, "days_since_last_order")
+    return rows.rows(due)
 
 
-@view("churned", ("LV-11",), (*WHO[:4], "last_order_on", "days_since_last_order", "order_cycle_days", "cycles"))
+@view(
+    "churned",
+    ("LV-11",),
+    (*WHO[:4], "last_order_on", "days_since_last_order", "order_cycle_days", "cycles"),
+    by=("days_since_last_order",),
+)
 def _churned(standing: Standing) -> pd.DataFrame:
-    return standing.rows(standing.lost(), VIEWS["churned"].columns, "days_since_last_order", descending=False)
+    return standing.rows(standing.lost())
 
 
-@view("amount_slump", ("LV-10",), (*WHO[:4], "previous", "current", "drop"))
+@view("amount_slump", ("LV-10",), (*WHO[:4], "previous", "current", "drop"), by=("-drop",))
 def _amount_slump(standing: Standing) -> pd.DataFrame:
     return _slump(standing, "revenue_slump", "amount", "revenue_drop_share_30d")
 
 
-@view("orders_slump", ("LV-10",), (*WHO[:4], "previous", "current", "drop"))
+@view("orders_slump", ("LV-10",), (*WHO[:4], "previous", "current", "drop"), by=("-drop",))
 def _orders_slump(standing: Standing) -> pd.DataFrame:
     return _slump(standing, "orders_slump", "orders", "orders_drop_30d")
 
@@ -138,35 +148,35 @@ def _slump(standing: Standing, rule: str, what: str, drop: str) -> pd.DataFrame:
     state = standing.state
     shown = {"previous": state[f"{what}_30d_before"], "current": state[f"{what}_30d"], "drop": state[drop]}
     rows = replace(standing, state=state.assign(**shown))
-    return rows.rows(standing.fires(rule), VIEWS["amount_slump"].columns, "drop")
+    return rows.rows(standing.fires(rule))
 
 
 _DATED = (*WHO, "last_order_on", "days_since_last_order", "order_cycle_days")
 
 
-@view("ordered_recently", ("LV-19",), _DATED)
+@view("ordered_recently", ("LV-19",), _DATED, by=("-last_order_on",))
 def _ordered_recently(standing: Standing) -> pd.DataFrame:
     recent = standing.state["last_order_on"] >= standing.since(standing.terms.recent_days)
-    return standing.rows(recent, _DATED, "last_order_on")
+    return standing.rows(recent)
 
 
-@view("overdue", ("LV-19", "RB-23"), (*_DATED, "days_late"))
+@view("overdue", ("LV-19", "RB-23"), (*_DATED, "days_late"), by=("-days_late",))
 def _overdue(standing: Standing) -> pd.DataFrame:
-    return standing.rows(standing.overdue() & ~standing.lost(), VIEWS["overdue"].columns, "days_late")
+    return standing.rows(standing.overdue() & ~standing.lost())
 
 
-@view("lost_by_year", ("LV-19",), ("year", *_DATED))
+@view("lost_by_year", ("LV-19",), ("year", *_DATED), by=("-last_order_on",))
 def _lost_by_year(standing: Standing) -> pd.DataFrame:
     rows = replace(standing, state=standing.state.assign(year=standing.state["last_order_on"].dt.year.astype("Int64")))
-    return rows.rows(standing.lost(), VIEWS["lost_by_year"].columns, "last_order_on")
+    return rows.rows(standing.lost())
 
 
-@view("dormant", ("RB-22",), _DATED)
+@view("dormant", ("RB-22",), _DATED, by=("days_since_last_order",))
 def _dormant(standing: Standing) -> pd.DataFrame:
-    return standing.rows(standing.fires("dormant"), _DATED, "days_since_last_order", descending=False)
+    return standing.rows(standing.fires("dormant"))
 
 
-@view("new", ("LV-20",), (*WHO, "first_order_on"))
+@view("new", ("LV-20",), (*WHO, "first_order_on"), by=("-first_order_on",))
 def _new(standing: Standing) -> pd.DataFrame:
     recent = standing.state["first_order_on"] >= standing.since(standing.terms.recent_days)
-    return standing.rows(recent, VIEWS["new"].columns, "first_order_on")
+    return standing.rows(recent)

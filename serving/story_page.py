@@ -5,17 +5,15 @@ The templates in ``pages`` hold no words; they lay out what is said here. Every 
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from functools import lru_cache
 from gettext import NullTranslations
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from babel import dates
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from serving import charts
-from serving.charts import SIGNS, About, Bar, Dot, Lane, Mark, Meter, Span, legible
+from serving.charts import SIGNS, About, Bar, Dot, Lane, Mark, Meter, Span
+from serving.pages.templating import templates
 from serving.story import Change, Happening, HealthLine, ReasonLine, Similar, Standing, Story
 from serving.story_words import (
     case_text,
@@ -50,7 +48,6 @@ from serving.words import changes, names
 from serving.words.quantities import Speaker
 from serving.words.speech import Language, language
 
-PAGES = Path(__file__).parent / "pages"
 #: How many bars of concepts and of steps a chart has besides its two ends; what is left over is one more bar.
 CONCEPTS_DRAWN, STEPS_DRAWN = 7, 10
 #: Days that the timeline is drawn over, and rows of its table.
@@ -95,7 +92,7 @@ class _Page:
         standing = self.story.standing
         badge = self.level(standing.level)
         return (
-            _templates()
+            templates()
             .get_template("story.html")
             .render(
                 lang=_tag(self.words),
@@ -406,15 +403,3 @@ def _tag(words: Language) -> str:
     """The language that the page is written in, for its ``lang``: English where there is no catalogue."""
     translated = words.locale.language == "en" or type(words.catalogue) is not NullTranslations
     return str(words.locale).replace("_", "-") if translated else "en"
-
-
-@lru_cache(maxsize=1)
-def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(PAGES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: legible(value) if type(value) is str else value,
-    )

@@ -12,7 +12,8 @@ from features.errors import SettingsError
 from serving.charts import SIGNS, legible
 from serving.records import LEVELS
 from serving.story import Happening, Similar
-from serving.story_page import PAGES, story_page
+from serving.pages.templating import TEMPLATES
+from serving.story_page import story_page
 from serving.story_words import log_odds
 from serving.words import changes
 
@@ -27,7 +28,7 @@ NASTY = (
 )
 SECTIONS = ["why", "sum", "change", "clearing", "timeline", "health", "similar", "small-print"]
 _VOID = ("meta", "br")
-CSS = (PAGES / "kizashi.css").read_text("utf-8")
+CSS = (TEMPLATES / "kizashi.css").read_text("utf-8")
 
 
 class Page(HTMLParser):
@@ -248,7 +249,7 @@ def test_no_percentage_is_told_where_only_the_level_may_be():
 
 
 def test_templates_hold_no_words_of_their_own():
-    for path in sorted(PAGES.glob("*.html")):
+    for path in sorted(TEMPLATES.glob("*.html")):
         left = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", path.read_text("utf-8"), flags=re.DOTALL)
         assert not re.search(r"[^\W\d_]", re.sub(r"<[^>]*>", "", left)), path.name
         assert not re.search(r"\b(title|alt|aria-label|placeholder)=", left), path.name

@@ -1,6 +1,6 @@
 """The tables of the working day: what a run says besides its scores, and what people and the loop made of it.
 
-All but the first four and the last three are a projection of `event`: :mod:`serving.projection` alone writes them.
+All but the first four and the last five are a projection of `event`: :mod:`serving.projection` alone writes them.
 """
 
 import sqlalchemy as sa  # noqa: TID251
@@ -290,6 +290,37 @@ API_TOKEN = sa.Table(
     sa.Column("expires_at", UtcDateTime),
     sa.Column("revoked_at", UtcDateTime),
     _one_of("role", "('viewer', 'rep', 'manager', 'admin')"),
+)
+
+#: Who may sign in to the pages.
+ACCOUNT = sa.Table(
+    "account",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("role", sa.Text, nullable=False),
+    # The owner whose customers a rep sees.
+    sa.Column("owner", sa.Text),
+    # The language of the pages; unknown where the browser is asked.
+    sa.Column("language", sa.Text),
+    # With the parameters that it was made with; none where only links lead in.
+    sa.Column("password_hash", sa.Text),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("disabled_at", UtcDateTime),
+    # A session bears the number that it began under, and ends when this one is raised.
+    sa.Column("epoch", sa.Integer, nullable=False),
+    _one_of("role", "('viewer', 'rep', 'manager', 'admin')"),
+)
+
+#: Links that lead in once: of the link's secret only a hash is kept.
+SIGN_IN_LINK = sa.Table(
+    "sign_in_link",
+    METADATA,
+    sa.Column("link_hash", sa.Text, primary_key=True),
+    # No foreign key: the built-in account of a new installation stands in no table.
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Column("used_at", UtcDateTime),
 )
 
 #: What is rebuilt from the events, parents first.

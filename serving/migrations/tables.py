@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa  # noqa: TID251
 
 #: The newest migration, and the table that records it (MLflow and Prefect use Alembic's default name).
-HEAD = "0004"
+HEAD = "0005"
 VERSION_TABLE = "kizashi_version"
 
 METADATA = sa.MetaData(

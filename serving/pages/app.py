@@ -1,0 +1,98 @@
+"""All pages as one application: their addresses, the files that they load, and what is shown where something fails."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from features.errors import KizashiError, StoreError
+from serving.api_errors import WORDS, Refused
+from serving.api_visit import log
+from serving.pages import sign_in, today
+from serving.pages.templating import STATIC, TEMPLATES
+from serving.pages.view import SignedOut, View, redirected, stranger
+from serving.words.speech import text
+
+#: The modules of all pages, each with its addresses as `router`; an id may hold a slash, so its parts come before it.
+PAGES: tuple[Any, ...] = (today, sign_in)
+FIRST_RUN = text("Nothing to show yet")
+
+
+class Files(StaticFiles):
+    """The files that pages load; their addresses change with what is in them, so that a browser may keep them."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """A file, to be kept for a year."""
+        answer = super().file_response(*args, **kwargs)
+        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return answer
+
+
+def make_pages(state: Any) -> FastAPI:
+    """The application of the pages; `state` is that of the service's own application."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.state = state
+    for kind, handler in (
+        (SignedOut, _to_sign_in), (Refused, _refused), (HTTPException, _by_framework),
+        (RequestValidationError, _invalid), (StoreError, _unready), (KizashiError, _mistaken),
+    ):  # fmt: skip
+        app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
+    app.add_api_route("/static/kizashi.css", _shared_look, include_in_schema=False)
+    app.mount("/static", Files(directory=STATIC))
+    for page in PAGES:
+        app.include_router(page.router)
+    return app
+
+
+def _shared_look() -> Response:
+    """The look that the pages share with the story that stands alone."""
+    return FileResponse(TEMPLATES / "kizashi.css", headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+def _to_sign_in(request: Request, _: SignedOut) -> Response:
+    # as it was sent: an id may hold a slash or a space
+    path = request.scope["raw_path"].decode("ascii", "replace") if request.method == "GET" else "/"
+    query = f"?{request.url.query}" if request.url.query and request.method == "GET" else ""
+    return redirected(stranger(request).link("sign-in", next="" if path == "/" else path + query))
+
+
+def fault_page(request: Request, refused: Refused) -> HTMLResponse:
+    """A page that says what could not be done and where to go on."""
+    view = stranger(request)
+    details = [f"{one['where']}: {one['problem']}" for one in refused.details if "where" in one]
+    details += [one["reference"] for one in refused.details if "reference" in one]
+    return view.page(
+        "fault.html", title=view.say(WORDS.get(refused.status, WORDS[500])[1]), status=refused.status,
+        message=refused.message(view.locale), details=details, code=refused.code,
+    )  # fmt: skip
+
+
+def _refused(request: Request, refused: Refused) -> Response:
+    if refused.code == "nothing_published":
+        return first_page(stranger(request))
+    return fault_page(request, refused)
+
+
+def first_page(view: View) -> HTMLResponse:
+    """What is shown as long as nothing is published: the next command."""
+    return view.page("first.html", title=view.say(FIRST_RUN))
+
+
+def _by_framework(request: Request, fault: HTTPException) -> Response:
+    return fault_page(request, Refused(fault.status_code if fault.status_code in WORDS else 400))
+
+
+def _invalid(request: Request, _: RequestValidationError) -> Response:
+    return fault_page(request, Refused(422))
+
+
+def _unready(request: Request, fault: Exception) -> Response:
+    log.error("%s", fault)
+    return fault_page(request, Refused(503))
+
+
+def _mistaken(request: Request, mistake: KizashiError) -> Response:
+    return fault_page(request, Refused(422, error=mistake))
