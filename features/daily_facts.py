@@ -78,6 +78,7 @@ COLUMNS = (
     "temperature",
     "risk",
     "growth",
+    "main_product_line",
     "competitor_present",
     "budget_months",
     "next_action_on",
@@ -132,8 +133,9 @@ def daily_facts(
         order days that ended in the month to date stands with the day, the days and the amount of the order that ended
         it. ``contact_changed_on`` is the newest change of the contact on file, or the last day of a key contact
         who left. ``gap_before_last_order_days`` are the days between the newest order day and the one before it.
-        ``last_two_ratings`` are numbers, the newest last; ``contracts`` mappings of ``signed_on``, ``starts_on`` and
-        ``ends_on``, the oldest first; both None where the source tells of none at all.
+        ``main_product_line`` is the one that most was spent on in the past year. ``last_two_ratings`` are numbers, the
+        newest last; ``contracts`` mappings of ``signed_on``, ``starts_on`` and ``ends_on``, the oldest first; both None
+        where the source tells of none at all.
 
     Raises
     ------
@@ -180,6 +182,8 @@ def _query(as_of: date, present: building.Present, own: list[str]) -> str:
         f"FROM ({RELATIONS['ratings'].sql}) WHERE rating_no <= 2 GROUP BY ALL",
         "signed": "SELECT customer_id, list({'signed_on': day, 'starts_on': CAST(starts_at AS DATE), 'ends_on': "
         f"CAST(ends_at AS DATE)}} ORDER BY day, contract_id) AS contracts FROM ({past('contracts')}) GROUP BY ALL",
+        "lines": "SELECT customer_id, arg_max(product_line, (amount_365d, product_line)) AS main_product_line "
+        f"FROM ({RELATIONS['product_lines'].sql}) WHERE amount_365d > 0 GROUP BY ALL",
         "stands": RELATIONS["account_file"].sql,
     }
     rows = ", ".join(f"{name} AS ({sql})" for name, sql in parts.items())
@@ -195,7 +199,7 @@ def _query(as_of: date, present: building.Present, own: list[str]) -> str:
         f"WITH {rows}, known AS (SELECT customer_id FROM customers UNION SELECT customer_id FROM sales) "
         f"SELECT customer_id, {filed}, {stands}, stands.competitor_present, stands.budget_months, next_action, "
         f"{dates}, "
-        f"{known}, {figures}, {lists} "
+        f"main_product_line, {known}, {figures}, {lists} "
         f"FROM known JOIN accounts a USING (customer_id) LEFT JOIN (SELECT customer_id, {filed} FROM customers) "
         f"USING (customer_id) {joined} "
         "ORDER BY customer_id"

@@ -16,6 +16,7 @@ from serving.access import ACT, EVERYONE, EXPORT, LEAD, READ, SET, Caller, calle
 from serving.api_board import Board
 from serving.api_errors import Refused
 from serving.api_guard import Ration
+from serving.desk import Desk
 from serving.list_rows import Terms
 from serving.loop import MOST_DAYS_ASLEEP
 from serving.plays import LEAST_CASES
@@ -131,6 +132,8 @@ class Service:
         ISO code of all amounts, "" for none.
     sessions
         Whoever is signed in to the pages; None where there are none.
+    desk
+        How the company stands now and the lists made of it, kept in mind.
     """
 
     store: Store
@@ -146,6 +149,11 @@ class Service:
     stories: Stories | None = None
     currency: str = ""
     sessions: Sessions | None = None
+    desk: Desk = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Begin to keep in mind how the company stands."""
+        object.__setattr__(self, "desk", Desk(self.store, self.board, self.terms))
 
     @classmethod
     def of(cls, store: Store, clock: Callable[[], datetime], zone: tzinfo, accounts: Accounts, **more: Any) -> Self:

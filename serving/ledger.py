@@ -112,9 +112,14 @@ def append(connection: sa.Connection, events: Iterable[Event]) -> list[Recorded]
     return written
 
 
-def read(connection: sa.Connection, *, customer_id: str | None = None, kinds: Iterable[str] = ()) -> list[Recorded]:
-    """Return events in the order in which they were written; of one customer or of some kinds where given."""
-    chosen = sa.select(EVENT).order_by(EVENT.c.number)
+def read(
+    connection: sa.Connection, *, customer_id: str | None = None, kinds: Iterable[str] = (), after: int = 0
+) -> list[Recorded]:
+    """Return events in the order in which they were written; of one customer or of some kinds where given.
+
+    `after` is the number of the newest event that is not wanted.
+    """
+    chosen = sa.select(EVENT).where(EVENT.c.number > after).order_by(EVENT.c.number)
     if customer_id is not None:
         chosen = chosen.where(EVENT.c.customer_id == customer_id)
     if named := tuple(kinds):

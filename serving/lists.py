@@ -175,7 +175,7 @@ def morning_of(
     """
     why = reasons_to_list(state, terms, as_of)
     open_ones = open_tasks(tasks, state)
-    rows = {name: _rows(name, state, why, reasons, open_ones, terms, as_of) for name in LISTS}
+    rows = {name: rows_of(name, state, why, reasons, open_ones, terms, as_of) for name in LISTS}
     return Morning(as_of, rows, open_ones, week_end(as_of, terms.week_ends), period(as_of, 3)[0])
 
 
@@ -208,7 +208,7 @@ def _pairs(rows: pd.DataFrame, column: str) -> Iterator[tuple[Any, Any]]:
     return zip(rows["customer_id"], rows[column], strict=True)
 
 
-def _rows(
+def rows_of(
     name: str,
     state: pd.DataFrame,
     why: Why,
@@ -217,7 +217,7 @@ def _rows(
     terms: Terms,
     as_of: date,
 ) -> pd.DataFrame:
-    """The rows of one list in its own order."""
+    """The rows of one list in its own order, with the open tasks of :func:`open_tasks`."""
     louder = WORKING_LISTS[: WORKING_LISTS.index(name)] if name in WORKING_LISTS else ()
     here = [customer for customer in why[name] if not any(customer in why[other] for other in louder)]
     rows = state[state["customer_id"].isin(here)].reset_index(drop=True)

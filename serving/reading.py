@@ -20,6 +20,7 @@ from serving.migrations.connection import told
 from serving.migrations.loop_tables import (
     ACCOUNT_STATE,
     EPISODE,
+    EVENT,
     EXPOSURE,
     FEEDBACK,
     HEALTH,
@@ -44,6 +45,22 @@ _DTYPES: tuple[tuple[type[sa.types.TypeEngine[Any]], str], ...] = (
     (sa.Text, "str"),
     (sa.JSON, "object"),
 )
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a store has come: what was read at the same mark is still true.
+
+    Attributes
+    ----------
+    run_id
+        The published run of the newest day; None where nothing is published.
+    number
+        Of the newest event of the ledger; 0 where there is none.
+    """
+
+    run_id: str | None
+    number: int
 
 
 @dataclass(frozen=True)
@@ -105,6 +122,19 @@ class Reading:
         """Give a transaction for reading."""
         with told(self._engine.url), self._engine.begin() as connection:
             yield connection
+
+    def mark(self) -> Mark:
+        """Return how far the store has come, whoever wrote to it."""
+        newest = (
+            sa.select(SCORING_RUN.c.run_id)
+            .where(SCORING_RUN.c.state == "published")
+            .order_by(SCORING_RUN.c.as_of.desc())
+            .limit(1)
+        )
+        last = sa.select(sa.func.max(EVENT.c.number))
+        with self.reading() as connection:
+            found = connection.execute(sa.select(newest.scalar_subquery(), last.scalar_subquery())).one()
+        return Mark(found[0], found[1] or 0)
 
     def published(self, as_of: date) -> Published | None:
         """Return the published run of a day, or None."""
@@ -221,6 +251,7 @@ class Reading:
         is_open: bool | None = None,
         owners: Collection[str] | None = None,
         customer_id: str | None = None,
+        customers: Collection[str] | None = None,
         opened_from: date | None = None,
         limit: int | None = None,
         offset: int = 0,
@@ -231,7 +262,7 @@ class Reading:
         ----------
         is_open : only those that are open, or only those that are closed
         owners : only those of these owners
-        customer_id : only those of this customer
+        customer_id, customers : only those of this customer, or of these
         opened_from : only those opened on this day or later
         limit, offset : how many at most, after how many
         """
@@ -241,7 +272,7 @@ class Reading:
         if opened_from is not None:
             chosen.append(EPISODE.c.opened_on >= opened_from)
         order = (EPISODE.c.opened_on.desc(), EPISODE.c.customer_id, EPISODE.c.episode_id)
-        return self._page(EPISODE, [*chosen, *_whose(EPISODE, owners, customer_id)], order, limit, offset)
+        return self._page(EPISODE, [*chosen, *_whose(EPISODE, owners, customer_id, customers)], order, limit, offset)
 
     def tasks(
         self,
@@ -249,6 +280,7 @@ class Reading:
         state: str | None = None,
         owners: Collection[str] | None = None,
         customer_id: str | None = None,
+        customers: Collection[str] | None = None,
         due_until: date | None = None,
         awake_on: date | None = None,
         limit: int | None = None,
@@ -260,7 +292,7 @@ class Reading:
         ----------
         state : "open", "done" or "waived"
         owners : only those of these owners
-        customer_id : only those of this customer
+        customer_id, customers : only those of this customer, or of these
         due_until : only those due on this day or before
         awake_on : without those that are put off beyond this day
         limit, offset : how many at most, after how many
@@ -271,7 +303,7 @@ class Reading:
         if awake_on is not None:
             chosen.append(sa.or_(TASK.c.snoozed_until.is_(None), TASK.c.snoozed_until <= awake_on))
         order = (TASK.c.due_on, TASK.c.customer_id, TASK.c.task_id)
-        return self._page(TASK, [*chosen, *_whose(TASK, owners, customer_id)], order, limit, offset)
+        return self._page(TASK, [*chosen, *_whose(TASK, owners, customer_id, customers)], order, limit, offset)
 
     def _page(
         self,
@@ -288,9 +320,11 @@ class Reading:
             rows = connection.execute(chosen if limit is None else chosen.limit(limit)).all()
         return Page(frame_of(rows, table.columns), total)
 
-    def account_states(self, customer_id: str | None = None) -> pd.DataFrame:
-        """Return what people have entered of accounts, by customer."""
-        return self._all(ACCOUNT_STATE, customer_id)
+    def account_states(
+        self, customer_id: str | None = None, customers: Collection[str] | None = None
+    ) -> pd.DataFrame:
+        """Return what people have entered of accounts, by customer; of one customer or of some where given."""
+        return self._all(ACCOUNT_STATE, customer_id, customers)
 
     def outcomes(self, customer_id: str | None = None) -> pd.DataFrame:
         """Return what came of warnings, by warning."""
@@ -318,28 +352,37 @@ class Reading:
         with self.reading() as connection:
             return frame_of(outbox.notices_of(connection, as_of=as_of, state=state), OUTBOX.columns)
 
-    def history(self, customer_id: str | None = None, kinds: Iterable[str] = ()) -> list[Recorded]:
-        """Return events in the order in which they were written; of one customer or of some kinds where given."""
+    def history(
+        self, customer_id: str | None = None, kinds: Iterable[str] = (), after: int = 0
+    ) -> list[Recorded]:
+        """Return events in the order in which they were written; of one customer, of some kinds, or newer than one.
+
+        `after` is the number of the newest event that is not wanted.
+        """
         with self.reading() as connection:
-            return read(connection, customer_id=customer_id, kinds=kinds)
+            return read(connection, customer_id=customer_id, kinds=kinds, after=after)
 
     def verified(self) -> Verified:
         """Recompute every hash of the ledger."""
         with self.reading() as connection:
             return verify(connection)
 
-    def _all(self, table: sa.Table, customer_id: str | None = None) -> pd.DataFrame:
-        chosen = sa.select(table)
-        if customer_id is not None:
-            chosen = chosen.where(table.c.customer_id == customer_id)
+    def _all(
+        self, table: sa.Table, customer_id: str | None = None, customers: Collection[str] | None = None
+    ) -> pd.DataFrame:
+        chosen = sa.select(table).where(*_whose(table, None, customer_id, customers))
         order = [column.name for column in table.primary_key]
         return self._frame(chosen, table.columns).sort_values(order, ignore_index=True)
 
 
-def _whose(table: sa.Table, owners: Collection[str] | None, customer_id: str | None) -> list[sa.ColumnElement[bool]]:
+def _whose(
+    table: sa.Table, owners: Collection[str] | None, customer_id: str | None, customers: Collection[str] | None
+) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
     if owners is not None:
         conditions.append(table.c.owner.in_(sorted(owners)))
     if customer_id is not None:
         conditions.append(table.c.customer_id == customer_id)
+    if customers is not None:
+        conditions.append(table.c.customer_id.in_(sorted(customers)))
     return conditions

@@ -101,6 +101,8 @@ class Sessions:
 
     def read(self, cookie: str) -> Session | None:
         """The session of a cookie; None if we did not sign it, or it is too old."""
+        if not cookie.isascii():
+            return None
         try:
             (name, epoch, mark, began), issued_at = self._serializer.loads(
                 cookie, max_age=int(MOST_AGE.total_seconds()), return_timestamp=True

@@ -282,3 +282,19 @@ def test_what_comes_later_changes_nothing_of_a_decision_chain(change):
     for part in ("people", "matrix", "board", "service"):
         assert len(getattr(then, part))
         pd.testing.assert_frame_equal(getattr(then, part), getattr(later, part), check_exact=True)
+
+
+def test_the_main_product_line_is_that_of_the_past_years_money_and_unknown_where_no_line_is_told():
+    bought = lines("""
+    customer_id order_id ordered_at amount product_line
+    A           1        2023-06-01 900    saws
+    A           2        2024-06-01 50     bolts
+    A           3        2024-06-02 30     nuts
+    A           4        2024-06-03 30     nuts
+    A           5        2024-07-15 999    saws
+    B           6        2024-06-01 50     -
+    """)
+    found = daily_facts(InMemory({"transactions": bought}), JULY_15).set_index("customer_id")["main_product_line"]
+    assert found["A"] == "nuts"
+    assert pd.isna(found["B"])
+    assert full()["main_product_line"].isna().all()

@@ -24,6 +24,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.plurals import get_plural
 from babel.messages.pofile import PoFileError, read_po, write_po
+from jinja2 import Environment, nodes
 
 from models.warning_rule_list import WARNING_RULES
 from serving.words.speech import CATALOGUES, DOMAIN, KEYWORDS, LANGUAGES
@@ -68,6 +69,9 @@ def collected(root: Path = ROOT) -> dict[Id, tuple[str, ...]]:
             for _line, message, _comments, _context in extract(_marked, file, KEYWORDS):
                 words = message if isinstance(message, str) else (message[0], message[1])
                 found.setdefault(words, set()).add(path.relative_to(root).as_posix())
+    for path in sorted((root / "serving").rglob("*.html")):
+        for words in _laid_out(path.read_text("utf-8")):
+            found.setdefault(words, set()).add(path.relative_to(root).as_posix())
     for rule in WARNING_RULES:
         found.setdefault(rule.meaning, set()).add("models/warning_rule_list.py")
     return {message: tuple(sorted(places)) for message, places in sorted(found.items(), key=lambda item: key(item[0]))}
@@ -189,6 +193,15 @@ def _marked(file: Any, keywords: Any, *_tags: Any, **_options: Any) -> Iterator[
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
             words = [_constant(argument) for argument in node.args]
             yield node.lineno, names[node.func.id], words, []
+
+
+def _laid_out(template: str) -> Iterator[Id]:
+    """What a template says: ``say("...")``, and ``count("one", "many", n)``."""
+    for node in Environment(autoescape=True).parse(template).find_all(nodes.Call):
+        if isinstance(node.node, nodes.Name) and node.node.name in ("say", "count"):
+            first, *more = [one.value for one in node.args if isinstance(one, nodes.Const)] or [None]
+            if isinstance(first, str):
+                yield (first, str(more[0])) if node.node.name == "count" else first
 
 
 def _constant(node: ast.expr) -> str | None:
