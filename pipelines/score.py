@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
@@ -73,7 +74,18 @@ class Scored:
     decided: Decided | None
 
 
-def score(intake: Intake, *, supersede: bool = False, progress: Progress = silent) -> Scored:
+def now() -> datetime:
+    """The moment."""
+    return datetime.now(UTC)
+
+
+def score(
+    intake: Intake,
+    *,
+    supersede: bool = False,
+    progress: Progress = silent,
+    clock: Callable[[], datetime] = now,
+) -> Scored:
     """Score every customer as of the intake's date and publish the result; the same result twice is published once."""
     champion = champion_of(intake.request.out)
     trained = date.fromisoformat(champion.model.facts["trained_as_of"])
@@ -93,7 +105,7 @@ def score(intake: Intake, *, supersede: bool = False, progress: Progress = silen
             intake.as_of,
             champion.version,
             fingerprint(day, intake.settings.reasons.count, intake.settings.project.currency),
-            datetime.now(UTC),
+            clock(),
         )
         if since is not None:
             progress("why levels moved", 0.88)
@@ -107,7 +119,7 @@ def score(intake: Intake, *, supersede: bool = False, progress: Progress = silen
             day.reasons[list(REASON_COLUMNS)],
             day=day.working.frames,
             loop=loop,
-            clock=lambda: datetime.now(UTC),
+            clock=clock,
             supersede=supersede,
         )
     moved = not (published.unchanged or published.late) and bool(decided)

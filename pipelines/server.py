@@ -145,16 +145,30 @@ def service_at(settings: Settings, out: Path, clock: Callable[[], datetime] = no
         )
 
 
-def run(settings: Settings, out: Path, *, host: str, port: int, names: tuple[str, ...] = ()) -> None:
+def run(
+    settings: Settings,
+    out: Path,
+    *,
+    host: str,
+    port: int,
+    names: tuple[str, ...] = (),
+    clock: Callable[[], datetime] = now,
+) -> None:
     """Serve until somebody stops it; see :func:`serving`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    with serving(settings, out, host=host, port=port, names=names) as (server, bound):
+    with serving(settings, out, host=host, port=port, names=names, clock=clock) as (server, bound):
         server.run(sockets=[bound])
 
 
 @contextmanager
 def serving(
-    settings: Settings, out: Path, *, host: str, port: int, names: tuple[str, ...] = ()
+    settings: Settings,
+    out: Path,
+    *,
+    host: str,
+    port: int,
+    names: tuple[str, ...] = (),
+    clock: Callable[[], datetime] = now,
 ) -> Iterator[tuple[uvicorn.Server, socket.socket]]:
     """Give a server that is ready to run on a socket, having said where it listens.
 
@@ -166,7 +180,7 @@ def serving(
     StoreError
         If nothing was scored there yet.
     """
-    with service_at(settings, out) as service:
+    with service_at(settings, out, clock) as service:
         alone = _without_accounts(service, host, names)
         service = replace(service, sessions=Sessions(session_key(out), service.clock))
         with listening(host, port) as bound:

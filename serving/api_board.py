@@ -62,12 +62,13 @@ class Board:
         Refused
             503 as long as nothing is published.
         """
-        published = self.published()
-        if published is None:
-            raise Refused(503, "nothing_published", text("Nothing is published yet: run a day first."))
         with self._lock:
-            if self._day is None or self._day.published.run.run_id != published.run.run_id:
-                self._day = _read(self._store, published)
+            if self._day is not None and self._day.published.run.run_id == self._store.mark().run_id:
+                return self._day
+            published = self.published()
+            if published is None:
+                raise Refused(503, "nothing_published", text("Nothing is published yet: run a day first."))
+            self._day = _read(self._store, published)
             return self._day
 
     def published(self) -> Published | None:

@@ -10,17 +10,18 @@ import pandas as pd
 from pydantic import BaseModel
 
 from features.errors import KizashiError, SettingsError
+from features.issues import absent
 from models.reasons import REST
 from serving.access import within
 from serving.api_board import Day
 from serving.api_errors import Refused
 from serving.api_models import One, Page
-from serving.api_settings import terms_now
 from serving.api_visit import Service, Visit
+from serving.desk import TASKS, TOLD_TASKS, Look, handed
 from serving.list_register import VIEWS, Listing, Material
-from serving.list_rows import Choice, as_records, current
-from serving.list_views import listing
-from serving.lists import LISTS, ROW, Morning, morning, reasons_to_list
+from serving.list_rows import Choice, arranged, as_records, chosen, current, period, week_end
+from serving.list_views import columns_absent, listing, source_absent
+from serving.lists import LISTS, ROW, Morning
 from serving.loop_rows import found
 from serving.migrations.loop_tables import EPISODE, TASK
 from serving.wording import fact_text, rest_text
@@ -37,21 +38,13 @@ OF_CONTACTS = ("contact_days", "contact_rates")
 
 def profile_of(visit: Visit) -> tuple[Day, pd.DataFrame]:
     """The newest day, and the profile of the customers whom the caller may see."""
-    day = visit.service.board.newest()
-    return day, within(owned(visit.service, day.profile), visit.caller)
+    company = visit.service.desk.look().company
+    return company.day, company.profile_of(visit.caller)
 
 
 def owned(service: Service, profile: pd.DataFrame) -> pd.DataFrame:
-    """The profile with its owners of today: an account that was handed over since is with the new owner.
-
-    Where the source names another owner than the one who handed over, the source knows better.
-    """
-    for recorded in service.store.history(kinds=["owner_changed"]):
-        told, customer = recorded.event.payload, recorded.event.customer_id
-        moved = (profile["customer_id"] == customer) & (profile["owner"] == told["from_owner"])
-        if moved.any():
-            profile = profile.assign(owner=profile["owner"].mask(moved, told["to_owner"]))
-    return profile
+    """A profile with its owners of today, see :func:`serving.desk.handed`."""
+    return handed(profile, [told.event for told in service.store.history(kinds=["owner_changed"])])
 
 
 def customer_of(visit: Visit, customer_id: str) -> tuple[Day, pd.DataFrame]:
@@ -62,12 +55,12 @@ def customer_of(visit: Visit, customer_id: str) -> tuple[Day, pd.DataFrame]:
     Refused
         404 if there is no such customer, or it is not the caller's to see.
     """
-    day = visit.service.board.newest()
-    one = day.profile[day.profile["customer_id"] == customer_id]
-    seen = within(owned(visit.service, one), visit.caller)
+    company = visit.service.desk.look().company
+    place = company.place(customer_id)
+    seen = within(company.profile.take([] if place is None else [place]), visit.caller)
     if seen.empty:
         raise Refused(404)
-    return day, seen.reset_index(drop=True)
+    return company.day, seen.reset_index(drop=True)
 
 
 def episode_of(visit: Visit, episode_id: str) -> Row:
@@ -105,35 +98,35 @@ def seen(visit: Visit, rows: pd.DataFrame) -> pd.DataFrame:
 
 def material(visit: Visit) -> Material:
     """What the caller's lists are made of."""
-    day, profile = profile_of(visit)
-    store = visit.service.store
-    try:
-        present = visit.service.accounts.present()
-    except KizashiError:  # lists need no events; without them no source counts as absent
-        present = {}
+    look = visit.service.desk.look()
+    company = look.company
+    profile, day = company.profile_of(visit.caller), company.day
     return Material(
         profile=profile,
         as_of=day.as_of,
-        present=present,
-        entered=store.account_states(),
+        present=_present(visit),
         reasons=day.reasons,
-        tasks=seen(visit, store.tasks(state="open").rows),
+        tasks=seen(visit, look.rows(TASKS)),
         signals=day.signals[day.signals["customer_id"].isin(profile["customer_id"])],
-        terms=terms_now(visit.service),
+        terms=company.terms,
+        known=company.states_of(visit.caller),
     )
+
+
+def _present(visit: Visit) -> Mapping[str, tuple[str, ...]]:
+    try:
+        return visit.service.accounts.present()
+    except KizashiError:  # lists need no events; without them no source counts as absent
+        return {}
 
 
 def four_lists(visit: Visit, choice: Choice) -> Morning:
     """The morning of a caller."""
-    given = material(visit)
-    return morning(
-        given.profile,
-        given.entered,
-        given.as_of,
-        reasons=given.reasons,
-        tasks=given.tasks,
-        terms=given.terms,
-        choice=choice,
+    look = visit.service.desk.look()
+    as_of, terms = look.company.day.as_of, look.company.terms
+    rows = {name: arranged(look.rows(name, visit.caller, choice), choice) for name in LISTS}
+    return Morning(
+        as_of, rows, look.rows(TOLD_TASKS, visit.caller, choice), week_end(as_of, terms.week_ends), period(as_of, 3)[0]
     )
 
 
@@ -142,17 +135,17 @@ def room(visit: Visit, on: date) -> Room:
 
     It is the same whoever asks, so that a filter or a narrower right to see never brings up what did not fit.
     """
-    service = visit.service
-    tasks, most = service.store.tasks(state="open", awake_on=on).rows, service.limits.most_per_person
+    look, most = visit.service.desk.look(), visit.service.limits.most_per_person
+    fits: Room = look.company.memo.get(("room", on, most), lambda: _room(look, on, most))
+    return fits
+
+
+def _room(look: Look, on: date, most: int) -> Room:
+    tasks = look.rows(TASKS)
+    asleep = tasks["snoozed_until"] > pd.Timestamp(on)
+    tasks = tasks[~asleep].reset_index(drop=True)
     crowded = (tasks["owner"].value_counts(dropna=False) > most).any()
-    return within_capacity(tasks, most, _red(visit) if crowded else ())
-
-
-def _red(visit: Visit) -> list[str]:
-    """The customers on the red list, of all owners."""
-    day = visit.service.board.newest()
-    state = customers(visit, owned(visit.service, day.profile), day)
-    return list(reasons_to_list(state, terms_now(visit.service), day.as_of)["red"])
+    return within_capacity(tasks, most, look.rows("red")["customer_id"] if crowded else ())
 
 
 def listed(visit: Visit, name: str, choice: Choice) -> Listing:
@@ -168,8 +161,24 @@ def listed(visit: Visit, name: str, choice: Choice) -> Listing:
     if name not in NAMES:
         words = text("There is no list of that name. Known: {names}.")
         raise Refused(404, "no_such_list", words, names=", ".join(NAMES))
+    look = visit.service.desk.look()
     if name in LISTS:
-        return Listing(name, four_lists(visit, choice).lists[name])
+        return Listing(name, arranged(look.rows(name, visit.caller, choice), choice))
+    view = VIEWS[name]
+    if view.together:
+        return _of_all(visit, name, choice)
+    present = _present(visit) if view.needs or view.wants else {}
+    lacking = ""
+    if any(absent(present, source) for source in view.needs.values()):
+        lacking = source_absent(view, chosen(look.company.states_of(visit.caller), choice), present)
+    if lacking:
+        return Listing(name, pd.DataFrame(columns=list(view.columns)), lacking)
+    rows = look.rows(name, visit.caller, choice)[list(view.columns)]
+    return Listing(name, arranged(rows, choice), columns_absent=columns_absent(view, present))
+
+
+def _of_all(visit: Visit, name: str, choice: Choice) -> Listing:
+    """A list that is made of all chosen customers together."""
     given = material(visit)
     if name in OF_CONTACTS:
         contacts = visit.service.accounts.contacts(given.as_of)
@@ -183,8 +192,13 @@ def columns_of(name: str) -> tuple[str, ...]:
 
 
 def customers(visit: Visit, profile: pd.DataFrame, day: Day) -> pd.DataFrame:
-    """How customers stand now: what was published, with what people have entered since."""
-    return current(profile, visit.service.store.account_states(), day.as_of)
+    """How customers of a day stand now: what was published, with what people have entered since.
+
+    `profile` holds rows of :func:`profile_of` or :func:`customer_of`.
+    """
+    company = visit.service.desk.look().company
+    known = company.known(profile["customer_id"]) if company.day is day else None
+    return current(profile, visit.service.store.account_states(), day.as_of) if known is None else known
 
 
 def choice_of(where: list[str], q: str, sort: str, named: Mapping[str, str | None] | None = None) -> Choice:

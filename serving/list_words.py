@@ -1,6 +1,7 @@
 """Why a customer stands on a list, what takes it off again and what comes next, in words."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from models.warning_rules import WarningRule
@@ -42,7 +43,7 @@ def why_texts(why: Why, locale: str = "en") -> list[str]:
             name = choice_name("temperature", evidence["temperature"], locale)
             told.append(words.words(_TEMPERATURE, temperature=name))
         elif code == PLANNED:
-            told.append(words.words(_PLANNED, day=day_text(evidence["next_action_on"], locale)))
+            told.append(words.words(_PLANNED, day=_day(evidence["next_action_on"], locale)))
         else:
             told.append(rule_text(code, locale))
     return told
@@ -84,4 +85,9 @@ def step_text(step: Mapping[str, Any] | None, row: Mapping[str, Any], locale: st
         return ""
     if step["kind"] == "task":
         return title_of(step["code"], {"name": row["name"], "customer_id": row["customer_id"]}, locale)
-    return step["text"] or language(locale).words(_PLANNED, day=day_text(step["due_on"], locale))
+    return step["text"] or language(locale).words(_PLANNED, day=_day(step["due_on"], locale))
+
+
+def _day(day: date | str, locale: str) -> str:
+    """A day, as lists hold it or as JSON does."""
+    return day_text(date.fromisoformat(day) if isinstance(day, str) else day, locale)

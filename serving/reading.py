@@ -320,9 +320,7 @@ class Reading:
             rows = connection.execute(chosen if limit is None else chosen.limit(limit)).all()
         return Page(frame_of(rows, table.columns), total)
 
-    def account_states(
-        self, customer_id: str | None = None, customers: Collection[str] | None = None
-    ) -> pd.DataFrame:
+    def account_states(self, customer_id: str | None = None, customers: Collection[str] | None = None) -> pd.DataFrame:
         """Return what people have entered of accounts, by customer; of one customer or of some where given."""
         return self._all(ACCOUNT_STATE, customer_id, customers)
 
@@ -352,9 +350,7 @@ class Reading:
         with self.reading() as connection:
             return frame_of(outbox.notices_of(connection, as_of=as_of, state=state), OUTBOX.columns)
 
-    def history(
-        self, customer_id: str | None = None, kinds: Iterable[str] = (), after: int = 0
-    ) -> list[Recorded]:
+    def history(self, customer_id: str | None = None, kinds: Iterable[str] = (), after: int = 0) -> list[Recorded]:
         """Return events in the order in which they were written; of one customer, of some kinds, or newer than one.
 
         `after` is the number of the newest event that is not wanted.

@@ -147,6 +147,7 @@ def test_an_export_for_one_owner_holds_nobody_elses_customers(run: Run) -> None:
 def test_what_cannot_be_exported_or_served_is_one_line_and_leaves_no_file(
     run: Run, arguments: tuple[str, ...], words: str
 ) -> None:
+    run("user", "add", "Zoe", "--role", "admin")
     done = run(*arguments)
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert words in done.err
@@ -203,8 +204,8 @@ def test_a_real_server_answers_on_this_machine(address: tuple[str, str]) -> None
     assert profile[0] == 200, "an id may hold a slash"
 
 
-@pytest.mark.usefixtures("run")
-def test_a_service_that_others_can_reach_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_service_that_others_can_reach_is_warned_of(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("user", "add", "Zoe", "--role", "admin")
     for host, warned in (("127.0.0.1", False), ("0.0.0.0", True)):
         with server.serving(load_settings(), Path("var"), host=host, port=0):
             assert ("can be reached from other machines" in capsys.readouterr().out) == warned

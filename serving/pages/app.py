@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from features.errors import KizashiError, StoreError
 from serving.api_errors import WORDS, Refused
@@ -31,9 +32,18 @@ class Files(StaticFiles):
         return answer
 
 
+class Pages(FastAPI):
+    """Leaves faults that nobody foresaw to whoever stands before it, instead of answering and raising them."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The stack without the part that answers faults."""
+        inner: ASGIApp = super().build_middleware_stack().app  # type: ignore[attr-defined]
+        return inner
+
+
 def make_pages(state: Any) -> FastAPI:
     """The application of the pages; `state` is that of the service's own application."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app = Pages(openapi_url=None, docs_url=None, redoc_url=None)
     app.state = state
     for kind, handler in (
         (SignedOut, _to_sign_in), (Refused, _refused), (HTTPException, _by_framework),
@@ -56,7 +66,7 @@ def _to_sign_in(request: Request, _: SignedOut) -> Response:
     # as it was sent: an id may hold a slash or a space
     path = request.scope["raw_path"].decode("ascii", "replace") if request.method == "GET" else "/"
     query = f"?{request.url.query}" if request.url.query and request.method == "GET" else ""
-    return redirected(stranger(request).link("sign-in", next="" if path == "/" else path + query))
+    return redirected(stranger(request).link("sign-in", next="" if path + query == "/" else path + query))
 
 
 def fault_page(request: Request, refused: Refused) -> HTMLResponse:

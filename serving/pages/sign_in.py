@@ -6,7 +6,7 @@ does. A wrong name and a wrong password are answered alike.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from serving.accounts import Account, account_of_link, any_account, by_password, folded, use_link
@@ -27,12 +27,20 @@ from serving.sessions import (
 )
 from serving.words.speech import text
 
-router = APIRouter()
-
 TITLE = text("Sign in")
 WRONG = text("The name or the password is wrong, or the account is disabled.")
 GONE = text("This link was used already, or it is too old. Ask whoever keeps the accounts for a new one.")
 SIGN_OUT = text("You are signed out.")
+
+
+def _sessions(request: Request) -> Sessions:
+    sessions = service_of(request).sessions
+    if sessions is None:
+        raise Refused(404)
+    return sessions
+
+
+router = APIRouter(dependencies=[Depends(_sessions)])
 
 Next = Annotated[str, Query(alias="next", max_length=2000)]
 Secret = Annotated[str, Path(max_length=100)]
@@ -147,13 +155,6 @@ def _present(request: Request) -> tuple[Session, Account] | None:
     sessions = _sessions(request)
     with service_of(request).store.reading() as connection:
         return session_of(connection, sessions, cookie_of(request))
-
-
-def _sessions(request: Request) -> Sessions:
-    sessions = service_of(request).sessions
-    if sessions is None:
-        raise Refused(404)
-    return sessions
 
 
 def _one(fields: dict[str, list[str]], name: str) -> str:

@@ -165,10 +165,15 @@ class View:
         return self.visit.caller.may(right)
 
     @property
+    def path(self) -> str:
+        """The path of this page, as an address has it."""
+        return quote(self.request.scope["path"], safe="/")
+
+    @property
     def here(self) -> str:
         """The address of this page with its question."""
         query = self.request.url.query
-        return self.request.scope["path"] + (f"?{query}" if query else "")
+        return self.path + (f"?{query}" if query else "")
 
     def link(self, *path: str, **query: object) -> str:
         """An address of this service: the parts of its path, and what is asked; what is empty or None is left out."""
@@ -181,7 +186,7 @@ class View:
         kept = [(k, v) for k, v in self.request.query_params.multi_items() if k not in changes and k != "done"]
         more = [(name, value) for name, value in changes.items() if value not in (None, "")]
         words = urlencode([*kept, *more], doseq=True)
-        return self.request.scope["path"] + (f"?{words}" if words else "")
+        return self.path + (f"?{words}" if words else "")
 
     def asked(self, **more: object) -> str:
         """The question of this page's address with more, for another address that is asked the same."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from features.errors import SettingsError
+from serving.outcomes import APPROACHES, CAUSES, WHYS
 from serving.words.speech import language, text
 
 #: What is chosen -> code -> its name; the codes are the contract's and the loop's own, a test holds them together.
@@ -15,22 +16,9 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
     "result": {
         "restarted": text("Orders again"), "kept": text("Was kept"), "lost": text("Was lost"),
     },
-    "approach": {
-        "visit": text("Visit"), "phone": text("Phone call"), "new_proposal": text("New proposal"),
-        "price": text("Price"), "service": text("Service"), "other": text("Something else"), "none": text("Nothing"),
-    },
-    "why": {
-        "competitor": text("Competitor"), "budget": text("Budget"), "contact_change": text("New contact person"),
-        "need_change": text("Changed need"), "service": text("Service"), "season": text("Season"),
-        "other": text("Something else"),
-    },
-    "cause": {
-        "slow_service": text("Slow service"), "slow_response": text("Slow answers"), "delivery": text("Delivery"),
-        "quality": text("Quality"), "complaint": text("A complaint"), "too_little_care": text("Too little care"),
-        "nobody_in_charge": text("Nobody in charge of the account"), "contact_lost": text("Contact person left"),
-        "price": text("Price"), "range": text("Range of products"), "competitor": text("Competitor"),
-        "closed": text("Closed down"), "no_need": text("No need any more"), "unknown": text("Not known"),
-    },
+    "approach": APPROACHES,
+    "why": WHYS,
+    "cause": {code: name for code, (_, name) in CAUSES.items()},
     "family": {
         "service": text("Service"), "care": text("Care of the customer"), "price_range": text("Price and range"),
         "other": text("Something else"),
