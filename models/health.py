@@ -230,14 +230,26 @@ def health(
     names = weights.dimensions
     scores = np.column_stack([_dimension(frame, [one for one in marks if one.dimension == d]) for d in names])
     share = shares_of(frame, weights, of_segment)
-    counted = np.isfinite(scores) & (share > 0)
-    columns = {"health": mean_known(np.where(counted, scores, np.nan), share)}
+    total, known = weighed(scores, share, names)
+    columns = {"health": total}
     columns |= {f"health_{name}": scores[:, place] for place, name in enumerate(names)}
     aged = [mark for mark in marks if mark.age]
     stale = np.array([mark.stale(frame) for mark in aged], dtype=bool).reshape(len(aged), len(frame)).T
     return pd.DataFrame(columns, index=frame.index).assign(
-        known_dimensions=_named(counted, names), stale=_named(stale, [mark.indicator for mark in aged])
+        known_dimensions=known, stale=_named(stale, [mark.indicator for mark in aged])
     )
+
+
+def weighed(scores: Floats, share: Floats, names: Sequence[str]) -> tuple[Floats, pd.api.extensions.ExtensionArray]:
+    """Health made of its dimensions, and the names of those that counted.
+
+    Parameters
+    ----------
+    scores, share
+        0 to 100 (NaN for unknown) and the weight of each dimension; shape (n, dimensions).
+    """
+    counted = np.isfinite(scores) & (share > 0)
+    return mean_known(np.where(counted, scores, np.nan), share), _named(counted, names)
 
 
 def shares_of(frame: pd.DataFrame, weights: Shares, of_segment: Mapping[str, Shares] | None = None) -> Floats:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from features import registry
 from features.errors import SettingsError
-from models.health import MARKS, PROFILES, Floats, Mark, Shares, health, shares_of
+from models.health import MARKS, PROFILES, Floats, Mark, Shares, health, shares_of, weighed
 
 S = TypeVar("S", bound=Shares)
 
@@ -97,6 +97,13 @@ class Scheme:
     def scored(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The health score of each snapshot, see :func:`models.health.health`."""
         return health(frame, self.weights, self.marks, self.of_segment)
+
+    def reweighed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows of health with their dimensions as they are, weighed by this scheme; its marks are not looked at."""
+        names = self.weights.dimensions
+        scores = rows[[f"health_{name}" for name in names]].to_numpy(dtype="float64")
+        health, known = weighed(scores, self.shares(rows), names)
+        return rows.assign(health=health, known_dimensions=known)
 
     def shares(self, frame: pd.DataFrame) -> Floats:
         """The weight of each dimension for each row; shape (n, dimensions)."""

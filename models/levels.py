@@ -6,13 +6,15 @@ off, and says so.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.errors import SettingsError
 from models.evaluation import wilson
 
 Floats = NDArray[np.float64]
@@ -158,6 +160,35 @@ class Levels:
                 reached = (probability.to_numpy() >= level.threshold) & (place <= room(level.largest_share, size))
                 names = np.where(reached, level.name, names)
         return names
+
+    def with_thresholds(self, given: Mapping[str, float]) -> "Levels":
+        """The same levels with other thresholds for some, of which then nothing is known of how they did.
+
+        Raises
+        ------
+        SettingsError
+            If there is no such level, a threshold is no probability, or they do not fall from red to blue.
+        """
+        strange = sorted(set(given) - {level.name for level in self.levels})
+        if strange:
+            raise SettingsError(f"levels.thresholds: there is no level {', '.join(strange)}. Leave it out.")
+        if any(not 0 < one < 1 for one in given.values()):
+            raise SettingsError("levels.thresholds: expected probabilities above 0 and below 1.")
+        blank = {"precision": None, "low": None, "high": None, "n": 0, "per_week": None}
+        levels = tuple(
+            replace(level, threshold=given[level.name], **blank)  # type: ignore[arg-type]
+            if level.name in given and given[level.name] != level.threshold
+            else level
+            for level in self.levels
+        )
+        on = [level for level in levels if level.threshold is not None]
+        for louder, quieter in pairwise(on):
+            if (louder.threshold or 0) < (quieter.threshold or 0):
+                raise SettingsError(
+                    f"levels.thresholds: {louder.name} begins at {louder.threshold:g}, below {quieter.name} at "
+                    f"{quieter.threshold:g}. Let them fall from red to blue."
+                )
+        return Levels(levels)
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Plain values for the manifest."""

@@ -37,6 +37,10 @@ from pipelines.cli_options import DEFAULT_OUT, AsOf, Config, Data, Layout, Limit
 if TYPE_CHECKING:
     from pipelines.intake import Request
 
+DEFAULT_DEMO = DEFAULT_OUT / "demo"
+#: The demonstration's company where nothing else is asked for.
+USUAL_DEMO = {"customers": 400, "months": 30, "seed": 1}
+
 
 def _watched(flow_name: str, request: "Request | None" = None, **parameters: Any) -> Any:
     """Run a flow with a progress bar; Prefect's own server runs inside this process's time and is gone afterwards."""
@@ -196,38 +200,63 @@ def backtest(
     )
 
 
-@app.command(epilog="Example: kizashi demo --customers 300")
+@app.command(epilog="Example: kizashi demo --serve")
 def demo(
-    customers: Annotated[int, typer.Option("--customers", min=100, help="Customers of the simulated company.")] = 400,
-    months: Annotated[int, typer.Option("--months", min=24, help="Months of its history.")] = 30,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another company.")] = 1,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the demonstration.")] = DEFAULT_OUT / "demo",
+    customers: Annotated[
+        int, typer.Option("--customers", min=100, help="Customers of the simulated company.")
+    ] = USUAL_DEMO["customers"],
+    months: Annotated[int, typer.Option("--months", min=24, help="Months of its history.")] = USUAL_DEMO["months"],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another company.")] = USUAL_DEMO["seed"],
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Then serve its pages on this machine; what is made already is kept.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port of the pages; 0 for any that is free.")
+    ] = cli_serving.DEFAULT_PORT,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the demonstration.")] = DEFAULT_DEMO,
     limit: Limit = 5,
 ) -> None:
     """Simulate a company, train on it and print this morning's warnings: no network, no file, one command."""
     from pipelines.settings import prepare_environment
 
     prepare_environment(out)
-    result = _watched("demo", out=str(out), customers=customers, months=months, seed=seed)
+    from pipelines import console
+    from pipelines import demo as demonstration
+
+    made_of = {"customers": customers, "months": months, "seed": seed}
+    if serve and demonstration.is_made(out, **made_of):
+        console.out.print(f"The demonstration in {out} is made already.", markup=False)
+    else:
+        result = _watched("demo", out=str(out), customers=customers, months=months, seed=seed)
+        console.out.print(
+            f"A simulated company: {customers} customers, {months} months of orders in {out / 'data'}", markup=False
+        )
+        console.ingest_table(result.intake.report)
+        console.standing(result.trained.judged.standing, console.own_horizon())
+        console.out.print(result.trained.champion.selection.words, markup=False)
+        console.levels_table(result.trained.champion.levels)
+        console.morning(result.scored, customer_names(result.intake), limit, "")
+        _where_next(result.scored.day.scores, out, made_of)
+    if serve:
+        demonstration.serve(out, host=cli_serving.DEFAULT_HOST, port=port)
+
+
+def _where_next(scores: Any, out: Path, made_of: dict[str, int]) -> None:
+    """Say what else a demonstration can show."""
     from pipelines import console
 
-    console.out.print(
-        f"A simulated company: {customers} customers, {months} months of orders in {out / 'data'}", markup=False
-    )
-    console.ingest_table(result.intake.report)
-    console.standing(result.trained.judged.standing, console.own_horizon())
-    console.out.print(result.trained.champion.selection.words, markup=False)
-    console.levels_table(result.trained.champion.levels)
-    console.morning(result.scored, customer_names(result.intake), limit, "")
-    scores = result.scored.day.scores
     warned = scores[scores["level"].isin(["red", "orange"])]
     shown = (scores if warned.empty else warned).sort_values("expected_loss", ascending=False)
-    data, program = f"--data {out / 'data'} --out {out}", _program()
+    folder, program = shlex.quote(str(out)), _program()
+    data = f"--data {shlex.quote(str(out / 'data'))} --out {folder}"
+    options = "".join(f" --{name} {value}" for name, value in made_of.items() if value != USUAL_DEMO[name])
+    options += "" if out == DEFAULT_DEMO else f" --out {folder}"
+    own = "what your own data says; docs/contract.md has the columns"
     console.out.print("\nWhere to look next:", markup=False)
     console.out.print(f"  {program} explain {shown['customer_id'].iloc[0]} {data}    why this customer", markup=False)
-    own = "what your own data says; docs/contract.md has the columns"
     console.out.print(f"  {program} check --data YOUR_FOLDER    {own}", markup=False)
-    console.out.print(f"  {out / 'kizashi.db'}    views `scores` and `reasons` hold the published day", markup=False)
+    console.out.print(f"  {out / 'kizashi.db'}    views `scores` and `reasons` hold the published days", markup=False)
+    console.out.print(f"  {program} demo --serve{options}    this company's pages, in your browser", markup=False)
 
 
 @app.command(epilog="Example: kizashi simulate --customers 500 --preset hard --without finances --out company/")

@@ -22,6 +22,8 @@ from models.churn_model import ChurnModel
 from models.level_parts import level_of
 from models.levels import queue_of
 from pipelines.champions import Champion, champion_of, version_of
+from pipelines.changed_settings import REPORT as CHANGED
+from pipelines.changed_settings import applied
 from pipelines.intake import Intake
 from pipelines.levelling import Levelled, levelled
 from pipelines.populations import Kept, keep, kept
@@ -92,7 +94,11 @@ def dated(
         If there is no model.
     """
     found = None if fresh else _published(intake, progress)
-    return found or _scored(intake, champion or champion_of(intake.request.out), progress)
+    if found is not None:
+        return found
+    with Store.open(database_url(intake.settings, intake.request.out)) as store:
+        changed = store.settings()
+    return _scored(*applied(intake, champion or champion_of(intake.request.out), changed), progress)
 
 
 def _published(intake: Intake, progress: Progress) -> DatedDay | None:
@@ -102,6 +108,7 @@ def _published(intake: Intake, progress: Progress) -> DatedDay | None:
         champion = None if run is None else version_of(intake.request.out, run.run.model_version)
         if champion is None:
             return None
+        intake, champion = applied(intake, champion, store.report(intake.as_of, CHANGED) or {})
         scores = store.scores(intake.as_of)
         signals = store.signals(intake.as_of)
         profiles = store.profiles(intake.as_of)

@@ -84,7 +84,7 @@ def is_made(out: Path, customers: int, months: int, seed: int) -> bool:
 
 
 def serve(out: Path, *, host: str, port: int) -> None:
-    """Serve a finished demonstration until somebody stops it, on its own last day; see :func:`pipelines.server.serving`.
+    """Serve a finished demonstration on its own last day, see :func:`pipelines.server.serving`.
 
     Raises
     ------

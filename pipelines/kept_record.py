@@ -17,6 +17,11 @@ from models.levels import Promise
 from pipelines.files import with_folder
 
 FILE = "rules.json"
+#: What is kept of each source beside, for people to read; None where it was not told.
+MORE = (
+    "kind", "episodes", "right", "precision", "precision_low", "random_precision", "cycle_precision",
+    "model_precision", "lead_days",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class KeptRecord:
     at, by
         When it was put in use, and by whom.
     rows
-        Columns :data:`models.level_trust.RECORD`.
+        Columns :data:`models.level_trust.RECORD`, and :data:`MORE` where they were told.
     """
 
     as_of: date
@@ -45,7 +50,8 @@ class KeptRecord:
 
 def keep(out: Path, record: KeptRecord) -> Path:
     """Put a record in use in the place of the one before; returns its file."""
-    rows = record.rows[list(RECORD)].astype(object).where(record.rows[list(RECORD)].notna(), None)
+    taken = record.rows.reindex(columns=[*RECORD, *(name for name in MORE if name in record.rows)]).astype(object)
+    rows = taken.where(taken.notna(), None)
     told = {"as_of": str(record.as_of), "at": record.at.isoformat(), "by": record.by, "rows": rows.to_dict("records")}
     path = with_folder(out / FILE)
     held = path.with_suffix(".tmp")
@@ -67,7 +73,7 @@ def kept(out: Path, as_of: date) -> KeptRecord | None:
         return None
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        rows = pd.DataFrame(told["rows"], columns=list(RECORD))
+        rows = pd.DataFrame(told["rows"], columns=[*RECORD, *MORE])
         rows = rows.astype({"what": "str", "level": "str", "matured": "int64", "precision_high": "float64"})
         found = KeptRecord(date.fromisoformat(told["as_of"]), datetime.fromisoformat(told["at"]), told["by"], rows)
     except (ValueError, KeyError, TypeError) as fault:

@@ -95,7 +95,7 @@ def levelled(
     progress("rules, levels and stages", 0.8)
     fired = signals(frame, rules, options)
     fired = fired.assign(level=held_down(fired["level"], fired["rule"], limits))
-    health = health.assign(health_level=held_down(health["health_level"], _fall(health), limits))
+    health = health.assign(health_level=held_down(health["health_level"], fall_names(health), limits))
     scored, health = _levelled(scores, frame, fired, rules, health, model, intake)
     return Levelled(scored, health, fired, frame)
 
@@ -106,7 +106,7 @@ def limits_in_use(intake: Intake) -> dict[str, str] | None:
     return None if record is None else record.limits(intake.walk_options().promises)
 
 
-def _fall(health: pd.DataFrame) -> pd.Series:
+def fall_names(health: pd.DataFrame) -> pd.Series:
     """Under which name each level of the health stands in the record of rules."""
     by_level = health["drop_level"].map(HEALTH_LEVELS).astype("object")
     return by_level.where(health["health_level"] == health["drop_level"], THREE_FALLS)
@@ -177,6 +177,38 @@ def scheme_in_use(intake: Intake) -> Scheme:
     return section.made(in_use(read_changes(intake.request.out), section.set_weights()) if section.learned else None)
 
 
+def in_parts(
+    scores: pd.DataFrame, fired: pd.DataFrame, rules: tuple[WarningRule, ...], by_health: pd.Series
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What each source contributes to every level, and the levels that come of it, see :func:`combine`.
+
+    Parameters
+    ----------
+    scores
+        ``customer_id``, ``cohort`` and ``level``, that of the probability alone.
+    fired
+        The rules that fired, with the level that each may give.
+    by_health
+        The level of the health, by customer.
+    """
+    customers = scores["customer_id"]
+    inside = scores["cohort"] == ELIGIBLE
+    lifting = [rule.code for rule in rules if rule.escalates]
+    lifted = set(fired.loc[fired["rule"].isin(lifting), "customer_id"])
+    parts = pd.DataFrame(
+        {
+            "customer_id": customers,
+            "model_level": scores["level"],
+            "health_level": pd.Series(by_health.reindex(customers).to_numpy(), index=scores.index).fillna("none"),
+            "rule_level": rule_levels(fired).reindex(customers).fillna("none").to_numpy(),
+            "escalated": customers.isin(lifted),
+        }
+    )
+    # Outside the cohort nobody bears a level: their lists are drawn by the rules themselves.
+    parts.loc[~inside, ["model_level", "health_level", "rule_level"]] = "none"
+    return parts, combine(parts, fired[fired["customer_id"].isin(customers[inside])])
+
+
 def _levelled(
     scores: pd.DataFrame,
     frame: pd.DataFrame,
@@ -189,21 +221,7 @@ def _levelled(
     """Scores with their level, its parts, stage, queue and place in the early queue; health of those scored."""
     customers = scores["customer_id"]
     inside = scores["cohort"] == ELIGIBLE
-    by_health = health.set_index("customer_id")["health_level"].reindex(customers).to_numpy()
-    lifting = [rule.code for rule in rules if rule.escalates]
-    lifted = set(fired.loc[fired["rule"].isin(lifting), "customer_id"])
-    parts = pd.DataFrame(
-        {
-            "customer_id": customers,
-            "model_level": scores["level"],
-            "health_level": pd.Series(by_health, index=scores.index).fillna("none"),
-            "rule_level": rule_levels(fired).reindex(customers).fillna("none").to_numpy(),
-            "escalated": customers.isin(lifted),
-        }
-    )
-    # Outside the cohort nobody bears a level: their lists are drawn by the rules themselves.
-    parts.loc[~inside, ["model_level", "health_level", "rule_level"]] = "none"
-    found = combine(parts, fired[fired["customer_id"].isin(customers[inside])])
+    parts, found = in_parts(scores, fired, rules, health.set_index("customer_id")["health_level"])
     said = found["level_parts"].map(" ".join).where(found["level"] != "none", None).astype("object")
     stage = stages.stages(frame, intake.settings.warnings.lost_after_cycles).set_axis(frame["customer_id"])
     place = early.standing(model.early, scores.loc[inside, "queue"], scores.loc[inside, "churn_probability"],

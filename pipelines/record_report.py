@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from features.passes import SnapshotParts
@@ -27,6 +28,8 @@ RECORD_DAYS = 365
 TOLD_WITHIN_DAYS = 365
 #: A loss's revenue is that of so many days until its last order.
 REVENUE_DAYS = 365
+#: At most so many losses that nobody was warned of are named, the largest first; ``n`` counts all.
+NAMED = 50
 _NEVER = -1_000_000
 
 
@@ -63,7 +66,7 @@ def read_past(store: Store) -> Past:
 def record_reports(
     past: Past, orders: pd.DataFrame, eligible: Iterable[str], *, as_of: date, observed_until: date, cool_down_days: int
 ) -> dict[str, Any]:
-    """The reports ``track_record``, ``quarter`` and ``rules`` of a day.
+    """The reports ``track_record``, ``warnings``, ``misses``, ``quarter`` and ``rules`` of a day.
 
     Parameters
     ----------
@@ -103,11 +106,46 @@ def record_reports(
         "ahead": _plain(claims.ahead(alerts)),
         "first_stages": {name: asdict(share) for name, share in claims.first_stages(alerts).items()},
     }
+    reports["warnings"] = _each(opened, outcomes, terms)
+    reports["misses"] = _misses(losses[within], opened)
     quarter = pd.Period(as_of, "Q") - 1
     if quarter.end_time.date() >= past.since:
         told = quarter_report(warned, outcomes, losses, str(quarter))
         reports["quarter"] = {"quarter": str(quarter), "whole": quarter.start_time.date() >= past.since, **asdict(told)}
     return reports
+
+
+def _each(opened: pd.DataFrame, outcomes: pd.DataFrame, terms: Terms) -> dict[str, Any]:
+    """What came of each warning of the time, as lists with one entry per warning: few bytes, as there may be many.
+
+    ``lost`` is 1, 0, or None while it is not known, ``lost_on`` the day of the loss, ``treated`` whether somebody made
+    contact within the own window, ``known_on`` the day on which the outcome is known.
+    """
+    rows = opened[(opened["opened_on"] >= terms.first) & (opened["opened_on"] < terms.until)]
+    found = rows[["episode_id"]].merge(outcomes, on="episode_id", how="left", validate="1:1")
+    window = rows["churn_window_days"].to_numpy(dtype="float64")
+    ends = [
+        None if days != days else opened_on + timedelta(days=int(np.ceil(days)))
+        for opened_on, days in zip(rows["opened_on"], window, strict=True)
+    ]
+    return {
+        "episode_id": found["episode_id"].tolist(),
+        "lost": [None if value != value else int(value) for value in found["lost"].astype("float64")],
+        "lost_on": [None if pd.isna(day) else day.date() for day in found["lost_on"]],
+        "treated": [int(one) for one in treated_in_time(rows)],
+        "known_on": ends,
+    }
+
+
+def _misses(losses: pd.DataFrame, opened: pd.DataFrame) -> dict[str, Any]:
+    """The losses of the time that no warning had come before, those of the most revenue by name."""
+    told = first_alerts(opened, losses, TOLD_WITHIN_DAYS)["lead_days"].notna().to_numpy()
+    missed = losses[~told].sort_values(["revenue", "customer_id"], ascending=[False, True])
+    rows = [
+        {"customer_id": who, "lost_on": day.date(), "revenue": revenue}
+        for who, day, revenue in zip(missed["customer_id"], missed["lost_on"], missed["revenue"], strict=True)
+    ]
+    return {"n": len(missed), "losses": rows[:NAMED]}
 
 
 def order_days(parts: SnapshotParts, observed_until: date) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +15,8 @@ from features.own import installed
 from features.passes import SnapshotParts
 from features.snapshots import Progress, silent
 from pipelines.champions import Champion, champion_of
+from pipelines.changed_settings import REPORT as CHANGED
+from pipelines.changed_settings import applied, of_the_day, with_changed
 from pipelines.dated import DatedDay, dated
 from pipelines.explaining import ExplainBucket
 from pipelines.explaining import Terms as ExplainTerms
@@ -63,6 +66,12 @@ class Day:
         frames = replace(self.working.frames, changes=changes)
         return replace(self, working=replace(self.working, frames=frames))
 
+    def with_report(self, name: str, content: Any) -> "Day":
+        """The same with one more report."""
+        frames = self.working.frames
+        frames = replace(frames, reports={**frames.reports, name: content})
+        return replace(self, working=replace(self.working, frames=frames))
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -97,20 +106,24 @@ def score(
             stacklevel=2,
         )
     with Store.open(database_url(intake.settings, intake.request.out)) as store:
-        since, past = store.day_before(intake.as_of), read_loop(store)
+        since, past, changed = store.day_before(intake.as_of), read_loop(store), of_the_day(store.settings())
+        given = intake
+        intake, champion = applied(intake, champion, changed)
         before = None if since is None else store.scores(since)
         day = score_day(intake, champion, since=since, before=before, past=past, progress=progress)
         run = ScoringRun(
             run_id("score"),
             intake.as_of,
             champion.version,
-            fingerprint(day, intake.settings.reasons.count, intake.settings.project.currency),
+            with_changed(fingerprint(day, intake.settings.reasons.count, intake.settings.project.currency), changed),
             clock(),
         )
         if since is not None:
             progress("why levels moved", 0.88)
-            earlier = dated(replace(intake, as_of=since), progress=progress)
+            earlier = dated(replace(given, as_of=since), progress=progress)
             day = day.with_changes(level_changes(earlier, of_day(intake, champion, day)))
+        if changed:
+            day = day.with_report(CHANGED, changed)
         progress("publishing", 0.9)
         loop, decided = day.working.loop()
         published = store.publish(

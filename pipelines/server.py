@@ -17,15 +17,18 @@ import pandas as pd
 import uvicorn
 
 from features.briefs import AccountBrief, account_brief
-from features.buckets import Events, read_events
+from features.buckets import MANIFEST, Events, read_events
 from features.contact_records import contact_records
 from features.decision_chain import DecisionChain, decision_chain
 from features.errors import SettingsError, SourceError
+from features.source_record import SourceRecord, source_record
 from pipelines import console
+from pipelines.changed_settings import checks
 from pipelines.files import with_folder
 from pipelines.intake import install_features
 from pipelines.rule_sections import company_rules
 from pipelines.session_key import session_key
+from pipelines.setting_effects import SettingEffects
 from pipelines.settings import Settings, database_url
 from pipelines.stories import StoryFiles
 from serving.access import Caller
@@ -67,6 +70,12 @@ class AccountFiles:
     def present(self) -> Mapping[str, tuple[str, ...]]:
         """For each table that the source has, the columns that it fills."""
         return read_events(self.folder).columns
+
+    def sources(self) -> SourceRecord:
+        """Where the rows of each table went, and what is wrong with some."""
+        # when they were written does not change what they are
+        written = (self.folder / MANIFEST).stat().st_mtime_ns if (self.folder / MANIFEST).is_file() else 0
+        return self._once(lambda _: source_record(self.folder), "sources", written)
 
     def further(self) -> tuple[str, ...]:
         """Columns of the customers' file beyond the contract, which the company's own rules may read."""
@@ -115,8 +124,10 @@ def now() -> datetime:
 
 
 @contextmanager
-def service_at(settings: Settings, out: Path, clock: Callable[[], datetime] = now) -> Iterator[Service]:
-    """Give the service of an output folder.
+def service_at(
+    settings: Settings, out: Path, clock: Callable[[], datetime] = now, *, create: bool = False
+) -> Iterator[Service]:
+    """Give the service of an output folder; with `create` also of one in which nothing was scored yet.
 
     Raises
     ------
@@ -125,7 +136,7 @@ def service_at(settings: Settings, out: Path, clock: Callable[[], datetime] = no
     """
     install_features(settings)
     accounts = AccountFiles(out / "events", dict(settings.features.options))
-    with Store.open(database_url(settings, out), create=False) as store:
+    with Store.open(database_url(settings, out), create=create) as store:
         rules, options = company_rules(settings.rules, accounts.further())
         terms = Terms(rules=rules, options=options)
         limits = Limits(
@@ -133,6 +144,7 @@ def service_at(settings: Settings, out: Path, clock: Callable[[], datetime] = no
             most_days_asleep=settings.tasks.most_days_asleep,
             least_cases_of_a_play=settings.outcomes.least_cases_of_a_play,
         )
+        effects = SettingEffects(settings, out, store)
         yield Service.of(
             store,
             clock,
@@ -141,6 +153,8 @@ def service_at(settings: Settings, out: Path, clock: Callable[[], datetime] = no
             terms=terms,
             limits=limits,
             stories=StoryFiles(settings, out),
+            changeable=checks(settings, effects.levels_in_use),
+            effects=effects,
             currency=settings.project.currency,
         )
 
@@ -177,10 +191,8 @@ def serving(
     SettingsError
         If the address is not this machine's, or the port is taken; if others could reach the service although there
         are no accounts; or if its session key cannot be used.
-    StoreError
-        If nothing was scored there yet.
     """
-    with service_at(settings, out, clock) as service:
+    with service_at(settings, out, clock, create=True) as service:
         alone = _without_accounts(service, host, names)
         service = replace(service, sessions=Sessions(session_key(out), service.clock))
         with listening(host, port) as bound:

@@ -22,7 +22,7 @@ from models.other_tracks import OtherTracks, learn
 from models.selection import LADDER, regret
 from models.tracking import Metric, Tracking, Version
 from models.tuning import Tuned, tune
-from pipelines import learning, promotion
+from pipelines import learning, model_record, promotion
 from pipelines.data_profile import profile
 from pipelines.files import write_parquet
 from pipelines.intake import Intake
@@ -152,6 +152,9 @@ def train(intake: Intake, asked: Asked, *, progress: Progress = silent) -> Train
         **facts(intake, here, walk.choice),
         certificate=judged.certificate.to_dict(),
         profile=looked,
+        record=model_record.of_training(
+            outcomes, judged.predictions, judged.standing, walk, SHOWN_HORIZON, intake.settings.training.seed
+        ),
         **learnt.facts,
         **({"data_accepted": asked.accept_data} if asked.accept_data else {}),
     )

@@ -21,6 +21,7 @@ from models.churn_model import ChurnModel
 from models.episodes import TODAY
 from models.health_scheme import RATING_AGE
 from models.warning_rules import WarningRule, silent_rules
+from pipelines import model_record
 from pipelines.intake import Intake
 from pipelines.levelling import levelled, limits_in_use
 from pipelines.loop_reports import LoopPast, contacts_of, loop_reports
@@ -113,7 +114,7 @@ def working_day(
         profiles=_profiles(frame, scored),
         health=_health_frame(health, scored),
         signals=fired[fired["customer_id"].isin(scored["customer_id"])][list(SIGNAL_COLUMNS)],
-        reports={"silent_rules": silent_here, "held_down": limits, **record},
+        reports={"silent_rules": silent_here, "held_down": limits, **model_record.reports(intake, model), **record},
     )
     return WorkingDay(
         scored, reasons, frames, today, _terms(intake, model, rules), _digest(frame, fired, health, intake)

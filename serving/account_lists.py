@@ -10,7 +10,7 @@ import pandas as pd
 from features.contact_records import by_owner_and_day, rates
 from features.errors import SettingsError
 from serving.list_register import AT_RISK, WHO, Make, Standing, view, with_columns
-from serving.list_rows import NONE, later, monday, period
+from serving.list_rows import NONE, are_of, later, monday, period
 
 _LOUDNESS = ("low", "medium", "high", "urgent")
 _CONTACTS = {"days_since_last_interaction": "interactions"}
@@ -212,4 +212,4 @@ def _contacts(standing: Standing) -> pd.DataFrame:
     given = standing.material.contacts
     if given is None:
         raise SettingsError("the lists of contacts need the contact records. Read them and give them along.")
-    return given[given["customer_id"].isin(standing.state["customer_id"])]
+    return given[are_of(given["customer_id"], standing.state["customer_id"])]

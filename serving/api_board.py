@@ -71,6 +71,10 @@ class Board:
             self._day = _read(self._store, published)
             return self._day
 
+    def empty(self) -> bool:
+        """Whether nothing is published yet."""
+        return self._day is None and self._store.latest_as_of() is None
+
     def published(self) -> Published | None:
         """What is known of the newest published day; None where nothing is published."""
         as_of = self._store.latest_as_of()

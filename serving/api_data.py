@@ -16,10 +16,11 @@ from serving.access import within
 from serving.api_board import Day
 from serving.api_errors import Refused
 from serving.api_models import One, Page
+from serving.api_settings import limits_now
 from serving.api_visit import Service, Visit
 from serving.desk import TASKS, TOLD_TASKS, Look, handed
 from serving.list_register import VIEWS, Listing, Material
-from serving.list_rows import Choice, arranged, as_records, chosen, current, period, week_end
+from serving.list_rows import Choice, are_of, arranged, as_records, chosen, current, period, week_end
 from serving.list_views import columns_absent, listing, source_absent
 from serving.lists import LISTS, ROW, Morning
 from serving.loop_rows import found
@@ -90,7 +91,7 @@ def seen(visit: Visit, rows: pd.DataFrame) -> pd.DataFrame:
     if visit.caller.scope is None:
         return rows
     _, profile = profile_of(visit)
-    own = rows["customer_id"].isin(profile["customer_id"])
+    own = are_of(rows["customer_id"], profile["customer_id"])
     if "task_id" in rows.columns:
         own |= rows["owner"] == visit.caller.scope
     return rows[own].reset_index(drop=True)
@@ -98,7 +99,7 @@ def seen(visit: Visit, rows: pd.DataFrame) -> pd.DataFrame:
 
 def material(visit: Visit) -> Material:
     """What the caller's lists are made of."""
-    look = visit.service.desk.look()
+    look, whole = visit.service.desk.look(), visit.caller.scope is None
     company = look.company
     profile, day = company.profile_of(visit.caller), company.day
     return Material(
@@ -107,7 +108,7 @@ def material(visit: Visit) -> Material:
         present=_present(visit),
         reasons=day.reasons,
         tasks=seen(visit, look.rows(TASKS)),
-        signals=day.signals[day.signals["customer_id"].isin(profile["customer_id"])],
+        signals=day.signals if whole else day.signals[are_of(day.signals["customer_id"], profile["customer_id"])],
         terms=company.terms,
         known=company.states_of(visit.caller),
     )
@@ -135,7 +136,7 @@ def room(visit: Visit, on: date) -> Room:
 
     It is the same whoever asks, so that a filter or a narrower right to see never brings up what did not fit.
     """
-    look, most = visit.service.desk.look(), visit.service.limits.most_per_person
+    look, most = visit.service.desk.look(), limits_now(visit.service).most_per_person
     fits: Room = look.company.memo.get(("room", on, most), lambda: _room(look, on, most))
     return fits
 
@@ -143,7 +144,7 @@ def room(visit: Visit, on: date) -> Room:
 def _room(look: Look, on: date, most: int) -> Room:
     tasks = look.rows(TASKS)
     asleep = tasks["snoozed_until"] > pd.Timestamp(on)
-    tasks = tasks[~asleep].reset_index(drop=True)
+    tasks = tasks[~asleep].reset_index(drop=True) if asleep.any() else tasks
     crowded = (tasks["owner"].value_counts(dropna=False) > most).any()
     return within_capacity(tasks, most, look.rows("red")["customer_id"] if crowded else ())
 
@@ -181,8 +182,7 @@ def _of_all(visit: Visit, name: str, choice: Choice) -> Listing:
     """A list that is made of all chosen customers together."""
     given = material(visit)
     if name in OF_CONTACTS:
-        contacts = visit.service.accounts.contacts(given.as_of)
-        given = replace(given, contacts=contacts[contacts["customer_id"].isin(given.profile["customer_id"])])
+        given = replace(given, contacts=visit.service.accounts.contacts(given.as_of))
     return listing(name, given, choice)
 
 

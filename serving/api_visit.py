@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from features.briefs import AccountBrief
 from features.decision_chain import DecisionChain
+from features.source_record import SourceRecord
 from serving.access import ACT, EVERYONE, EXPORT, LEAD, READ, SET, Caller, caller_of
 from serving.api_board import Board
 from serving.api_errors import Refused
@@ -63,6 +64,10 @@ class Accounts(Protocol):
         """For each table that the source has, the columns that it fills."""
         ...
 
+    def sources(self) -> SourceRecord:
+        """Where the rows of each table went, the days that they span, and what is wrong with some."""
+        ...
+
     def contacts(self, as_of: date) -> pd.DataFrame:
         """Of :func:`features.contact_records.contact_records`, for a year."""
         ...
@@ -73,6 +78,30 @@ class Accounts(Protocol):
 
     def chain(self, customer_id: str, as_of: date) -> DecisionChain:
         """Who decides at an account, and how it goes with them."""
+        ...
+
+
+class Effects(Protocol):
+    """What holds by file and training, and what a changed setting would do; nothing is stored."""
+
+    def usual(self) -> Mapping[str, Any]:
+        """What holds where nobody has changed it, by the name of the setting."""
+        ...
+
+    def of_the_file(self) -> Mapping[str, Mapping[str, Any]]:
+        """What only the file changes, by section and key."""
+        ...
+
+    def profiles(self) -> Mapping[str, Mapping[str, float]]:
+        """The industry profiles with the weights of their dimensions."""
+        ...
+
+    def model(self) -> Mapping[str, Any] | None:
+        """What the model of the newest published day says of itself; None where it is not here."""
+        ...
+
+    def levels(self, name: str, value: Any) -> pd.DataFrame:
+        """Every customer's level now (``before``) and were the day scored anew with a value (``after``)."""
         ...
 
 
@@ -128,6 +157,8 @@ class Service:
         How much people are shown, and what they may put off.
     stories
         Tells of one customer; None where the events or the model are not here.
+    effects
+        Tells what settings do; None where that cannot be told.
     currency
         ISO code of all amounts, "" for none.
     sessions
@@ -147,6 +178,7 @@ class Service:
     changeable: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     stories: Stories | None = None
+    effects: Effects | None = None
     currency: str = ""
     sessions: Sessions | None = None
     desk: Desk = field(init=False, repr=False)

@@ -9,6 +9,7 @@ asked of the store at each look, since other processes write to it too.
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from serving.api_board import Board, Day
 from serving.kept import Kept
 from serving.ledger import Event
 from serving.list_register import VIEWS, Material, Standing
-from serving.list_rows import Choice, Order, Terms, asked, current, in_order, wanted
+from serving.list_rows import READ, Choice, Order, Terms, asked, current, in_order, wanted
 from serving.list_settings import terms_with
 from serving.lists import LISTS, ORDER, TASK_ORDER, open_tasks, reasons_to_list, rows_of
 from serving.sheets import Mask, Places, Sheet
@@ -58,6 +59,12 @@ def handed(profile: pd.DataFrame, events: Collection[Event]) -> pd.DataFrame:
     owner = profile["owner"].copy()
     owner.iloc[list(moved)] = list(moved.values())
     return profile.assign(owner=owner)
+
+
+def _by_customer(rows: pd.DataFrame) -> Mapping[str, Places]:
+    """The places of each customer's rows."""
+    told: Mapping[str, Places] = {} if rows.empty else rows.groupby("customer_id", sort=False).indices  # type: ignore[assignment]
+    return told
 
 
 @dataclass(frozen=True)
@@ -136,8 +143,7 @@ class Ledgered:
         profile = handed(day.profile, [told.event for told in store.history(kinds=["owner_changed"])])
         state = current(profile, store.account_states(), day.as_of)
         self.company = Company(day, number, profile, state, terms, self._places)
-        told = day.reasons["customer_id"]
-        self._reasons = {} if told.empty else day.reasons.groupby("customer_id", sort=False).indices
+        self._told = {name: _by_customer(getattr(day, name)) for name in ("reasons", "signals")}
 
     def move(self, number: int, terms: Terms) -> None:
         """Take in the events up to a number."""
@@ -158,11 +164,13 @@ class Ledgered:
 
     def _restated(self, profile: pd.DataFrame, at: list[int]) -> pd.DataFrame:
         """How the company stands, with some customers anew."""
-        rows, before = profile.take(at), self.company.state
+        before = self.company.state
+        rows = profile[[name for name in READ if name in profile.columns]].take(at)
         new = current(rows, self._store.account_states(customers=rows["customer_id"].tolist()), self.company.day.as_of)
-        old = before.take(at).reset_index(drop=True)
+        columns = [name for name in new.columns if name in before.columns]
+        old = before[columns].take(at).reset_index(drop=True)
         state = before.copy(deep=False)
-        for name in before.columns:
+        for name in columns:
             if not new[name].equals(old[name]):
                 column = before[name].copy()
                 column.iloc[at] = new[name].array
@@ -214,9 +222,9 @@ class Ledgered:
             company.profile,
             company.day.as_of,
             {},
-            reasons=company.day.reasons if at is None else self._reasons_of(state["customer_id"]),
+            reasons=company.day.reasons if at is None else self._told_of("reasons", state["customer_id"]),
             tasks=self._tasks_of(at),
-            signals=company.day.signals if at is None else self._signals_of(state["customer_id"]),
+            signals=company.day.signals if at is None else self._told_of("signals", state["customer_id"]),
             terms=company.terms,
             known=state,
         )
@@ -241,14 +249,11 @@ class Ledgered:
         sheet = self.sheet(TASKS)
         return sheet.rows if at is None else sheet.of(np.isin(sheet.places, at))
 
-    def _reasons_of(self, customers: pd.Series) -> pd.DataFrame:
-        none = np.array([], dtype=np.intp)
-        rows = [self._reasons.get(one, none) for one in customers]
-        return self.company.day.reasons.take(np.concatenate(rows) if rows else none)
-
-    def _signals_of(self, customers: pd.Series) -> pd.DataFrame:
-        signals = self.company.day.signals
-        return signals[signals["customer_id"].isin(customers)]
+    def _told_of(self, what: str, customers: pd.Series) -> pd.DataFrame:
+        """The reasons or signals of some customers."""
+        none, told = np.array([], dtype=np.intp), self._told[what]
+        rows: pd.DataFrame = getattr(self.company.day, what)
+        return rows.take(np.concatenate([none, *(told.get(one, none) for one in customers)]))
 
 
 def order_of(name: str) -> Order:
@@ -263,16 +268,25 @@ class Desk:
         self._store, self._board, self._usual = store, board, terms
         self._kept: Ledgered | None = None
         self._terms: tuple[int, Terms] | None = None
+        self._settings: Mapping[str, Any] = {}
         self._lock = threading.RLock()
 
     def terms(self) -> Terms:
         """What the lists are drawn by, with what was changed since the service began."""
         return self._terms_at(self._store.mark().number)
 
+    def settings(self) -> Mapping[str, Any]:
+        """The values that people have changed, by name."""
+        number = self._store.mark().number
+        with self._lock:
+            self._terms_at(number)
+            return self._settings
+
     def _terms_at(self, number: int) -> Terms:
         with self._lock:
             if self._terms is None or self._terms[0] < number:
-                self._terms = (number, terms_with(self._usual, self._store.settings()))
+                self._settings = self._store.settings()
+                self._terms = (number, terms_with(self._usual, self._settings))
             return self._terms[1]
 
     def look(self) -> "Look":

@@ -75,6 +75,8 @@ _NUMBERS = (
     "orders_30d_before",
     "longest_gap_ended_days",
 )
+#: The columns of a profile that :func:`current` reads; it hands on all others as they are.
+READ = (*_DAYS, *_TEXTS, *_NUMBERS)
 #: Columns of `account_state` that a list may show.
 ENTERED = (
     "customer_id",
@@ -266,6 +268,12 @@ def _moments(column: pd.Series) -> pd.Series:
     return pd.to_datetime(column.astype("str"), format="ISO8601", utc=True).astype("datetime64[us, UTC]")
 
 
+def are_of(customers: pd.Series, some: pd.Series) -> pd.Series:
+    """Whether each customer is one of some."""
+    known = set(some.tolist())  # a hundred times as fast as to ask a column of texts for those of another
+    return pd.Series([one in known for one in customers.tolist()], index=customers.index, dtype="bool")
+
+
 def as_days(column: pd.Series) -> pd.Series:
     """Days in any form as datetime64 without a time."""
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
@@ -281,7 +289,8 @@ def chosen(state: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     SettingsError
         If a field is no column of the profile.
     """
-    return state[wanted(state, choice)].reset_index(drop=True)
+    kept = wanted(state, choice)
+    return state if kept.all() else state[kept].reset_index(drop=True)
 
 
 def asked(choice: Choice, columns: Collection[Any]) -> dict[str, str]:
@@ -306,8 +315,9 @@ def wanted(state: pd.DataFrame, choice: Choice) -> pd.Series:
         column = state[name]
         kept &= column.isna() if value == NONE else _as_text(column) == value.casefold()
     if sought := choice.search.strip().casefold():
-        texts = (state[name].fillna("").str.casefold() for name in ("name", "customer_id"))
-        kept &= np.logical_or.reduce([text.str.contains(sought, regex=False) for text in texts])
+        texts = [state[name].fillna("").tolist() for name in ("name", "customer_id")]
+        found = [sought in name.casefold() or sought in one.casefold() for name, one in zip(*texts, strict=True)]
+        kept &= np.array(found, dtype=bool)
     return kept
 
 

@@ -19,6 +19,7 @@ from serving.list_rows import (
     Choice,
     Order,
     Terms,
+    are_of,
     arranged,
     as_days,
     as_records,
@@ -284,7 +285,7 @@ def open_tasks(tasks: pd.DataFrame | None, state: pd.DataFrame) -> pd.DataFrame:
     """The open tasks of some customers, the first due first."""
     columns = ("task_id", "customer_id", "kind", "owner", "due_on", "state")
     held = pd.DataFrame(columns=list(columns)) if tasks is None else tasks
-    held = held[(held["state"] == "open") & held["customer_id"].isin(state["customer_id"])]
+    held = held[(held["state"] == "open") & are_of(held["customer_id"], state["customer_id"])]
     names = state.set_index("customer_id")["name"]
     rows = held.assign(
         name=held["customer_id"].map(names),

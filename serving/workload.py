@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import numpy as np
 import pandas as pd
 
 from serving.rows import records
@@ -54,13 +55,15 @@ def within_capacity(tasks: pd.DataFrame, most_per_person: int, must_act: Iterabl
 
     Tasks of the customers of `must_act` are shown in any case, and take room from the others.
     """
-    must = tasks["customer_id"].isin(list(must_act))
-    urgency = -tasks["kind"].map(lambda code: kind_of(code).urgency).astype(int)
-    order = tasks.assign(_must=~must, _urgency=urgency).sort_values(
-        ["_must", "_urgency", "due_on", "task_id"], kind="stable"
-    )
-    place = order.groupby(order["owner"].fillna(""), sort=False).cumcount()
-    seen = ((place < most_per_person) | ~order["_must"]).reindex(tasks.index)
+    known = set(must_act)
+    must = np.array([one in known for one in tasks["customer_id"].tolist()], dtype=bool)
+    urgency = {code: kind_of(code).urgency for code in tasks["kind"].unique()}
+    louder = -np.array([urgency[code] for code in tasks["kind"].tolist()], dtype="int64")
+    due_on, task_id = (pd.factorize(tasks[name], sort=True)[0] for name in ("due_on", "task_id"))
+    order = np.lexsort((task_id, due_on, louder, ~must))
+    owner = pd.Series(pd.factorize(tasks["owner"].fillna(""))[0][order], index=order)
+    place = owner.groupby(owner, sort=False).cumcount().reindex(range(len(tasks))).to_numpy()
+    seen = (place < most_per_person) | must
     return Room(tasks[seen], tasks[~seen])
 
 

@@ -63,7 +63,7 @@ def test_the_help_of_all_ends_in_an_example_too() -> None:
     assert set(COMMANDS) == of_every_day | {
         *("features", "leaks", "account", "notes", "statistics", "economics"),
         *("models", "promote", "rollback"),
-        *("serve", "token", "export", "notify"),
+        *("serve", "token", "user", "export", "notify"),
         *("rules", "health", "start"),
     }
 

@@ -18,7 +18,7 @@ pytest_plugins = ["served_company"]
 
 SECRET = "correct horse battery"
 OURS = {"Sec-Fetch-Site": "same-origin"}
-WRONG = "The name or the password is wrong"
+WRONG = "The user name or the password is wrong"
 
 
 @dataclass

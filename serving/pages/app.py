@@ -9,17 +9,26 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from features.contract import CONTRACT, REQUIRED_TABLE
 from features.errors import KizashiError, StoreError
 from serving.api_errors import WORDS, Refused
 from serving.api_visit import log
-from serving.pages import sign_in, today
+from serving.pages import data, sign_in, today
 from serving.pages.templating import STATIC, TEMPLATES
 from serving.pages.view import SignedOut, View, redirected, stranger
 from serving.words.speech import text
 
 #: The modules of all pages, each with its addresses as `router`; an id may hold a slash, so its parts come before it.
-PAGES: tuple[Any, ...] = (today, sign_in)
+PAGES: tuple[Any, ...] = (today, data, sign_in)
 FIRST_RUN = text("Nothing to show yet")
+
+#: The least that a file of orders holds, as somebody's own file may look.
+EXAMPLE = (
+    CONTRACT[REQUIRED_TABLE].required,
+    ("C-001", "2026-0117", "2026-03-02", "1250.00"),
+    ("C-001", "2026-0188", "2026-04-07", "980.50"),
+    ("C-002", "2026-0131", "2026-03-15", "410.00"),
+)
 
 
 class Files(StaticFiles):
@@ -63,6 +72,8 @@ def _shared_look() -> Response:
 
 
 def _to_sign_in(request: Request, _: SignedOut) -> Response:
+    if stranger(request).service.board.empty():  # there is nothing that anybody would have to sign in for
+        return first_page(stranger(request))
     # as it was sent: an id may hold a slash or a space
     path = request.scope["raw_path"].decode("ascii", "replace") if request.method == "GET" else "/"
     query = f"?{request.url.query}" if request.url.query and request.method == "GET" else ""
@@ -88,7 +99,7 @@ def _refused(request: Request, refused: Refused) -> Response:
 
 def first_page(view: View) -> HTMLResponse:
     """What is shown as long as nothing is published: the next command."""
-    return view.page("first.html", title=view.say(FIRST_RUN))
+    return view.page("first.html", title=view.say(FIRST_RUN), example=EXAMPLE)
 
 
 def _by_framework(request: Request, fault: HTTPException) -> Response:

@@ -28,7 +28,7 @@ from serving.sessions import (
 from serving.words.speech import text
 
 TITLE = text("Sign in")
-WRONG = text("The name or the password is wrong, or the account is disabled.")
+WRONG = text("The user name or the password is wrong, or the account is disabled.")
 GONE = text("This link was used already, or it is too old. Ask whoever keeps the accounts for a new one.")
 SIGN_OUT = text("You are signed out.")
 

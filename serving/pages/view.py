@@ -290,6 +290,8 @@ class Shows:
         if found is None:
             raise SignedOut
         session, account = found
+        if service.board.empty():
+            raise Refused(503, "nothing_published")
         caller, now = account.caller, service.clock()
         service.requests.take(caller.token_id)
         if not caller.may(self.right):
