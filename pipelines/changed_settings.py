@@ -18,14 +18,8 @@ from pipelines.champions import Champion
 from pipelines.health_sections import Health
 from pipelines.intake import Intake
 from pipelines.settings import Settings
-from serving.api_settings import MOST_PER_PERSON
+from serving.api_settings import MOST_PER_PERSON, NEW_PER_WEEK, PROFILE, THRESHOLDS, WEIGHTS
 
-#: Probabilities from which on a level is given, by level; what is not named is as the training solved it.
-THRESHOLDS = "levels.thresholds"
-#: The industry profile of the health, and own weights of its dimensions, which count in place of any profile.
-PROFILE, WEIGHTS = "health.profile", "health.weights"
-#: New warnings that an owner gets in a week at most.
-NEW_PER_WEEK = "warnings.new_per_week"
 #: What a day goes by; the rest is for the service alone.
 OF_THE_DAY = (THRESHOLDS, PROFILE, WEIGHTS, NEW_PER_WEEK)
 #: The report of a day that holds what it went by, where anything was changed.

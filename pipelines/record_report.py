@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from features.passes import SnapshotParts
@@ -119,21 +118,15 @@ def _each(opened: pd.DataFrame, outcomes: pd.DataFrame, terms: Terms) -> dict[st
     """What came of each warning of the time, as lists with one entry per warning: few bytes, as there may be many.
 
     ``lost`` is 1, 0, or None while it is not known, ``lost_on`` the day of the loss, ``treated`` whether somebody made
-    contact within the own window, ``known_on`` the day on which the outcome is known.
+    contact within the own window.
     """
     rows = opened[(opened["opened_on"] >= terms.first) & (opened["opened_on"] < terms.until)]
     found = rows[["episode_id"]].merge(outcomes, on="episode_id", how="left", validate="1:1")
-    window = rows["churn_window_days"].to_numpy(dtype="float64")
-    ends = [
-        None if days != days else opened_on + timedelta(days=int(np.ceil(days)))
-        for opened_on, days in zip(rows["opened_on"], window, strict=True)
-    ]
     return {
         "episode_id": found["episode_id"].tolist(),
         "lost": [None if value != value else int(value) for value in found["lost"].astype("float64")],
         "lost_on": [None if pd.isna(day) else day.date() for day in found["lost_on"]],
         "treated": [int(one) for one in treated_in_time(rows)],
-        "known_on": ends,
     }
 
 

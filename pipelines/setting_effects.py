@@ -25,20 +25,12 @@ from models.health_history import health_dates, health_rows, with_history
 from models.level_parts import level_of
 from models.level_trust import held_down
 from models.levels import Levels
-from pipelines.changed_settings import (
-    NEW_PER_WEEK,
-    PROFILE,
-    REPORT,
-    THRESHOLDS,
-    WEIGHTS,
-    in_use,
-    of_the_day,
-)
+from pipelines.changed_settings import REPORT, in_use, of_the_day
 from pipelines.intake import Intake, Request
 from pipelines.levelling import fall_names, in_parts, limits_in_use, scheme_in_use
 from pipelines.rule_sections import company_rules
 from pipelines.settings import Settings, tracking_folder
-from serving.api_settings import MOST_PER_PERSON
+from serving.api_settings import MOST_PER_PERSON, NEW_PER_WEEK, PROFILE, THRESHOLDS, WEIGHTS
 from serving.store import Store
 
 #: Sections of the file that the page shows as they stand: a change needs a training, or a new start of the service.

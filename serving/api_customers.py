@@ -82,26 +82,26 @@ def customer_list(
 @router.get("/customers/{customer_id:path}/profile", tags=["customers"])
 def profile(visit: Reader, customer_id: Id) -> One:
     """The fourteen items of a customer, each a value or a note why there is none."""
-    brief = _told(visit, customer_id, visit.service.accounts.brief)
+    brief = told_of(visit, customer_id, visit.service.accounts.brief)
     return one({name: vars(item) for name, item in brief.profile.items()})
 
 
 @router.get("/customers/{customer_id:path}/brief", tags=["customers"])
 def brief(visit: Reader, customer_id: Id) -> One:
     """Everything that one wants to know before a call: the profile, people, notes, what is open, what happened."""
-    return one(_told(visit, customer_id, visit.service.accounts.brief).to_dict())
+    return one(told_of(visit, customer_id, visit.service.accounts.brief).to_dict())
 
 
 @router.get("/customers/{customer_id:path}/chain", tags=["customers"])
 def chain(visit: Reader, customer_id: Id) -> One:
     """Who decides at a customer, how warm each one is, and where nobody is known."""
-    return one(vars(_told(visit, customer_id, visit.service.accounts.chain)))
+    return one(vars(told_of(visit, customer_id, visit.service.accounts.chain)))
 
 
 @router.get("/customers/{customer_id:path}/timeline", tags=["customers"])
 def timeline(visit: Reader, customer_id: Id, limit: Limit = 50, offset: Offset = 0) -> Page:
     """What happened at a customer and the warnings about it on one axis, the newest first."""
-    brief = _told(visit, customer_id, visit.service.accounts.brief)
+    brief = told_of(visit, customer_id, visit.service.accounts.brief)
     episodes = visit.service.store.episodes(customer_id=customer_id).rows
     rows = with_warnings(brief.timeline, episodes).iloc[::-1].reset_index(drop=True)
     return page([dict(row) for row in records(rows)], limit, offset)
@@ -246,7 +246,7 @@ def reviewed(visit: Leader, customer_id: Id, key: Key) -> Response:
 def hand_over(visit: Leader, customer_id: Id, body: HandOverBody, key: Key) -> Response:
     """Give a customer to another owner, with its open tasks and warning and a brief of how things stand."""
     day, row = customer_of(visit, customer_id)
-    told = _told(visit, customer_id, visit.service.accounts.brief)
+    told = told_of(visit, customer_id, visit.service.accounts.brief)
     entered = customers(visit, row, day).iloc[0]
     brief = plainly(
         {
@@ -274,7 +274,7 @@ def hand_over(visit: Leader, customer_id: Id, body: HandOverBody, key: Key) -> R
     )
 
 
-def _told(visit: Visit, customer_id: str, read: Callable[[str, date], T]) -> T:
+def told_of(visit: Visit, customer_id: str, read: Callable[[str, date], T]) -> T:
     """What the data say of a customer whom the caller may see."""
     day, _ = customer_of(visit, customer_id)
     try:

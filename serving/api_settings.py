@@ -8,8 +8,12 @@ from serving.api_visit import Limits, Service
 from serving.list_rows import Terms
 from serving.list_settings import OF_LISTS
 
-#: The setting of how many open tasks one person is shown.
-MOST_PER_PERSON = "tasks.most_per_person"
+#: Chances of no order from which on a level is given, by level; what is not named is as the training solved it.
+THRESHOLDS = "levels.thresholds"
+#: The industry profile of the health, and own weights of its dimensions, which count in place of any profile.
+PROFILE, WEIGHTS = "health.profile", "health.weights"
+#: New warnings that an owner gets in a week, and open tasks that one person is shown, at most.
+NEW_PER_WEEK, MOST_PER_PERSON = "warnings.new_per_week", "tasks.most_per_person"
 
 
 def changeable(service: Service) -> Mapping[str, Callable[[Any], Any]]:

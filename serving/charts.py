@@ -87,6 +87,17 @@ class Meter:
 
 
 @dataclass(frozen=True)
+class Period:
+    """A span of days: how often something happened, how often it would be expected, and from where on that is few."""
+
+    begins: date
+    ends: date
+    actual: float
+    expected: float
+    limit: float
+
+
+@dataclass(frozen=True)
 class Mark:
     """A value that is drawn as a line, and what it is."""
 
@@ -218,6 +229,35 @@ def history(
         f'<circle class="point" cx="{_n(place(day))}" cy="{_n(height(value))}" r="3">{_title(shown)}</circle>'
         for day, value, shown in points
     ]
+    drawn += [_centred(words, place(day), bottom + 18) for day, words in ticks]
+    return _svg(about, bottom + 26, drawn)
+
+
+def against_curve(about: About, periods: Sequence[Period], ticks: Sequence[tuple[date, str]] = ()) -> str:
+    """What happened period by period, as dots, against the curve that was expected and its lower limit, dashed.
+
+    Parameters
+    ----------
+    periods
+        At least one, the oldest first; one at its limit or below it has a hollow dot.
+    """
+    top, bottom, left = 14.0, 114.0, 34.0
+    highest = max(max(one.actual, one.expected) for one in periods) or 1.0
+    place = _days(periods[0].ends, periods[-1].ends, left)
+
+    def height(value: float) -> float:
+        return bottom - (bottom - top) * value / highest
+
+    drawn = []
+    for value in (0.0, highest):
+        drawn.append(_line(left, height(value), WIDTH - _EDGE, height(value), "grid"))
+        drawn.append(_text(_n(value), left - 6, height(value) + 4, size=_SMALL, anchor="end", klass="quiet"))
+    for klass, values in (("trend", [one.expected for one in periods]), ("limit", [one.limit for one in periods])):
+        where = " ".join(f"{_n(place(one.ends))},{_n(height(v))}" for one, v in zip(periods, values, strict=True))
+        drawn.append(f'<polyline class="{klass}" fill="none" points="{where}"/>')
+    for one in periods:
+        few = one.expected > 0 and one.actual <= one.limit
+        drawn.append(_dot(Dot(one.ends, _n(one.actual), 0.4, few), SHAPES[0], place(one.ends), height(one.actual)))
     drawn += [_centred(words, place(day), bottom + 18) for day, words in ticks]
     return _svg(about, bottom + 26, drawn)
 

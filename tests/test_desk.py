@@ -23,7 +23,7 @@ from serving.day_records import HEALTH_COLUMNS, DayFrames
 from serving.kept import Kept
 from serving.ledger import SYSTEM, Event, append
 from serving.list_register import VIEWS, Material
-from serving.list_rows import NONE, Choice, Terms, current
+from serving.list_rows import NONE, Choice, Terms, as_records, current
 from serving.list_settings import OF_LISTS, terms_with
 from serving.list_views import listing
 from serving.lists import LISTS, morning
@@ -39,6 +39,7 @@ TABLES = ("transactions", "interactions", "promotions", "quotes", "account_chang
 COLUMNS = ("customer_id", "channel", "status", "result")
 #: Much of what lists are made of, in the reach of their thresholds.
 CUSTOMERS = 24
+SEEDS, LOOKS = 4, 20
 
 
 class Files:
@@ -52,8 +53,8 @@ class Files:
                 "customer_id": [f"C{number % CUSTOMERS:02d}" for number in range(40)],
                 "owner": [("Ann", "Bob")[number % 2] for number in range(40)],
                 "occurred_at": pd.Series(days, dtype="datetime64[us]"),
-                "recorded_at": pd.Series(days, dtype="datetime64[us]"),
-                "effective": True, "high_value": False, "unsuccessful": False,
+                "result": [("effective", "unsuccessful", None)[number % 3] for number in range(40)],
+                "logged_after_days": 1.0,
             }
         )  # fmt: skip
 
@@ -217,38 +218,20 @@ class Book:
         )
 
     def hand_over(self) -> None:
+        """A hand-over, at times by somebody who does not have the account."""
         customer = self.someone()
         owner = self.service.desk.look().company.profile.set_index("customer_id").loc[customer, "owner"]
-        to = self.chance.choice([one for one in OWNERS if one not in (owner, None)])
+        giver = owner if isinstance(owner, str) and self.chance.random() < 0.8 else "Dan"
+        to = self.chance.choice([one for one in ("Ann", "Bob", "Cho", "New") if one != giver])
+        brief = dict.fromkeys(loop.BRIEF)
         loop.hand_over(
-            self.writes, customer, from_owner=self.chance.choice((owner, "Ann")) if isinstance(owner, str) else "Cho",
-            to_owner="Bob" if to == "Ann" else to, on=self.day, brief=dict.fromkeys(loop.BRIEF), actor="Max", at=self.now,
-        )  # fmt: skip
+            self.writes, customer, from_owner=giver, to_owner=to, on=self.day, brief=brief, actor="Max", at=self.now
+        )
 
     def setting(self) -> None:
         name = self.chance.choice(list(OF_LISTS))
         value = self.chance.randrange(7) if name.endswith("week_ends") else self.chance.randrange(1, 60)
-        self.writing(
-            [
-                Event(
-                    "setting_changed",
-                    "Admin",
-                    self.now,
-                    {
-                        "name": name,
-                        "value": value,
-                        "version": 1
-                        + len(
-                            [
-                                one
-                                for one in self.writes.history(kinds=["setting_changed"])
-                                if one.event.payload["name"] == name
-                            ]
-                        ),
-                    },
-                )
-            ]
-        )
+        self.writing([Event("setting_changed", "Admin", self.now, {"name": name, "value": value})])
 
     def more(self) -> None:
         self.writing([event for event in self.opened(self.someone())])
@@ -323,10 +306,9 @@ def handed_one_by_one(profile: pd.DataFrame, told: list[Event]) -> pd.DataFrame:
 
 
 def same(kept: pd.DataFrame, anew: pd.DataFrame) -> None:
-    """The same rows in the same order; of a list without rows the kinds of columns are nobody's concern."""
-    pd.testing.assert_frame_equal(
-        kept.reset_index(drop=True), anew.reset_index(drop=True), check_dtype=not anew.empty, check_index_type=False
-    )
+    """The same rows in the same order, as they are told."""
+    assert list(kept.columns) == list(anew.columns)
+    assert as_records(kept) == as_records(anew)
 
 
 def choices(chance: random.Random) -> Choice:
@@ -359,11 +341,11 @@ def compare(book: Book, names: list[str], caller: Caller) -> None:
     same(seen(visit, book.served.outcomes()), book.served.outcomes().head(0))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_what_is_kept_is_what_would_be_made_anew(tmp_path: Path, seed: int) -> None:
     book = Book(tmp_path / "kizashi.db", seed)
     done = set()
-    for number in range(30):
+    for number in range(LOOKS):
         names = book.chance.sample(list(VIEWS), 3)
         compare(book, names, (ADMIN, ANN, NOBODYS)[number % 3])
         done.add(book.move())

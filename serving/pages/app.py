@@ -13,13 +13,35 @@ from features.contract import CONTRACT, REQUIRED_TABLE
 from features.errors import KizashiError, StoreError
 from serving.api_errors import WORDS, Refused
 from serving.api_visit import log
-from serving.pages import data, sign_in, today
+from serving.pages import (
+    changes,
+    customer,
+    customer_account,
+    customer_story,
+    data,
+    record,
+    settings,
+    sign_in,
+    thresholds,
+    today,
+)
 from serving.pages.templating import STATIC, TEMPLATES
 from serving.pages.view import SignedOut, View, redirected, stranger
 from serving.words.speech import text
 
 #: The modules of all pages, each with its addresses as `router`; an id may hold a slash, so its parts come before it.
-PAGES: tuple[Any, ...] = (today, data, sign_in)
+PAGES: tuple[Any, ...] = (
+    today,
+    record,
+    thresholds,
+    data,
+    settings,
+    sign_in,
+    changes,
+    customer_account,
+    customer_story,
+    customer,
+)
 FIRST_RUN = text("Nothing to show yet")
 
 #: The least that a file of orders holds, as somebody's own file may look.

@@ -264,9 +264,7 @@ def _ordered(view: View, row: Mapping[str, Any]) -> list[str]:
 
 
 def _late(view: View, days: float | None) -> str:
-    if unknown(days):
-        return view.unknown
-    return view.days(days) if days and days >= 1 else view.say(NOT_LATE)
+    return view.days(days) if unknown(days) or (days and days >= 1) else view.say(NOT_LATE)
 
 
 def _planned(view: View, row: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """The full story of a customer: every group of reasons, what would end the warning, similar cases, and what if."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, TypeVar
 
@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 
 from features.errors import ArtefactError, KizashiError
-from serving.api_data import customer_of
+from serving.api_data import customer_of, profile_of
 from serving.api_errors import Refused
 from serving.api_models import WhatIfBody
 from serving.api_story import NO_MODEL, NO_STORIES
@@ -18,6 +18,7 @@ from serving.api_visit import Id, Stories
 from serving.pages.forms import problem_of
 from serving.pages.view import Reading, View
 from serving.records import PERCENT
+from serving.story import Story
 from serving.story_sections import Sections
 from serving.story_words import caution, what_if_text
 from serving.words.speech import text
@@ -39,7 +40,7 @@ def story(
     _, row = customer_of(view.visit, customer_id)
     name = row["name"].iloc[0] if isinstance(row["name"].iloc[0], str) else customer_id
     asked = {"ordered_on": ordered_on, "amount": amount, "paid": paid}
-    here = {
+    here: dict[str, Any] = {
         "title": view.say(TITLE, name=name),
         "here": "today",
         "today": view.visit.today.isoformat(),
@@ -94,7 +95,21 @@ def _told(view: View, customer_id: str, tell: Callable[[Stories, date], T]) -> T
 
 def _whole(view: View, customer_id: str) -> dict[str, Any]:
     found = _told(view, customer_id, lambda stories, as_of: stories.story(customer_id, as_of))
-    return {part: told for part, told in Sections(found, view.locale, AT).whole().items() if part != "title"}
+    return {
+        part: told for part, told in Sections(_own(view, found), view.locale, AT).whole().items() if part != "title"
+    }
+
+
+def _own(view: View, story: Story) -> Story:
+    """The story without the names of customers that are not the caller's to see: what came of them stays."""
+    if view.visit.caller.scope is None:
+        return story
+    _, profile = profile_of(view.visit)
+    seen, nobody = set(profile["customer_id"]), view.say(ANOTHER)
+    cases = tuple(
+        case if case.customer_id in seen else replace(case, customer_id="", name=nobody) for case in story.similar.cases
+    )
+    return replace(story, similar=replace(story.similar, cases=cases))
 
 
 def _supposed(view: View, customer_id: str, asked: dict[str, Any]) -> str:
@@ -106,4 +121,4 @@ def _supposed(view: View, customer_id: str, asked: dict[str, Any]) -> str:
     return what_if_text(found, row["shown"].iloc[0] == PERCENT, view.locale, view.service.currency)
 
 
-TITLE = text("{name}: the full story")
+TITLE, ANOTHER = text("{name}: the full story"), text("Another customer")

@@ -1,5 +1,6 @@
 """The page of the data: what was taken in, what was set aside, how much is known, and what the days stand on."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -86,7 +87,7 @@ def _lines(card: Any) -> list[str]:
     return card.splitlines() if isinstance(card, str) else []
 
 
-def _run(row: dict[str, Any], view: View) -> dict[str, str]:
+def _run(row: Mapping[Any, Any], view: View) -> dict[str, str]:
     return {
         "day": view.day(row["as_of"].date()),
         "model": row["model_version"],
@@ -97,7 +98,7 @@ def _run(row: dict[str, Any], view: View) -> dict[str, str]:
     }
 
 
-def _notice(row: dict[str, Any], view: View) -> dict[str, str]:
+def _notice(row: Mapping[Any, Any], view: View) -> dict[str, str]:
     return {
         "day": view.day(row["as_of"] if isinstance(row["as_of"], date) else row["as_of"].date()),
         "recipient": row["recipient"],
@@ -159,7 +160,7 @@ def _asked(view: View, table: str | None, reason: str | None, column: str | None
     return record, found.name, sum(one.rows for one in mine)
 
 
-def _refused(row: dict[str, Any], view: View) -> dict[str, str]:
+def _refused(row: Mapping[Any, Any], view: View) -> dict[str, str]:
     return {
         "file": parts.shortened(row["file"]),
         "row": view.number(row["row_number"]),

@@ -1,4 +1,4 @@
-"""What the track record shows of the warnings that were opened: levels, lead times, misses, rules, funnels, verdicts.
+"""What the track record shows of the warnings that were opened: levels, lead times, misses, rules, verdicts.
 
 Everything is read from what the day has published and from the store; nothing is judged anew here.
 """
@@ -6,7 +6,8 @@ Everything is read from what the day has published and from the store; nothing i
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from math import ceil
+from itertools import pairwise
+from math import ceil, inf
 from typing import Any
 
 import pandas as pd
@@ -14,19 +15,17 @@ import pandas as pd
 from models.levels import LEVELS
 from serving.api_board import Day
 from serving.change_words import rule_text
-from serving.charts import About, Mark
+from serving.charts import About
 from serving.effects import LEAST
 from serving.pages.view import DASH, View, unknown
-from serving.record_charts import Count, Range, columns, funnel, ranges
+from serving.record_charts import Count, Range, columns, ranges
 from serving.stepping import SUPERSEDED
 from serving.warning_history import opening_scores
-from serving.wording import cohort_reason, level_name
-from serving.words.choices import choice_name, options
+from serving.words.choices import options
 from serving.words.speech import text
 
 #: Days of one column of the histogram of lead times.
 STEP_DAYS = 30
-_AHEAD = (0, 30, 60, 90, 120, 180)
 WAITING, RIGHT, FALSE, LOST_ANYWAY, STAYED = "waiting", "right", "false", "lost_anyway", "stayed"
 #: What can have become of a warning.
 OUTCOMES: Mapping[str, str] = {
@@ -89,13 +88,14 @@ def with_outcomes(rows: pd.DataFrame, told: Mapping[str, Any] | None, opened: pd
     Parameters
     ----------
     rows
-        Of the store: at least ``episode_id`` and ``opened_on``.
+        Of the store: at least ``episode_id``, ``opened_on`` and ``closed_on``, which become dates.
     told
         The report of the day; without it nothing is known yet.
     opened
         Of :func:`serving.warning_history.opening_scores`: from it the day on which an outcome will be known.
     """
     windows = opened.set_index("episode_id")["churn_window_days"]
+    rows = rows.assign(**{name: _dates(rows[name]) for name in ("opened_on", "closed_on")})
     days = rows["episode_id"].map(windows)
     known = [
         None if unknown(window) else on + timedelta(days=ceil(window))
@@ -115,6 +115,12 @@ def with_outcomes(rows: pd.DataFrame, told: Mapping[str, Any] | None, opened: pd
         lead_days=pd.Series(leads, index=rows.index, dtype="float64"),
         known_on=pd.Series(known, index=rows.index, dtype="object"),
     )
+
+
+def _dates(days: pd.Series) -> pd.Series:
+    """Days as dates, None where there is none."""
+    told = [None if unknown(day) else pd.Timestamp(day).date() for day in days]
+    return pd.Series(told, index=days.index, dtype="object")
 
 
 def _outcome(lost: bool, treated: bool) -> str:
@@ -159,7 +165,9 @@ def by_level(view: View, told: Told) -> dict[str, Any] | None:
     rows, shown = [], []
     for code in (*LEVELS[:-1], "all"):
         row = levels[code]
-        name = view.say(text("All levels")) if code == "all" else view.level(code)["sign"] + " " + view.level(code)["name"]
+        name = (
+            view.say(text("All levels")) if code == "all" else view.level(code)["sign"] + " " + view.level(code)["name"]
+        )
         n = int(row["matured"])
         share = between(view, row["precision"], row["low"], row["high"], n)
         rows.append(
@@ -197,9 +205,12 @@ def by_level(view: View, told: Told) -> dict[str, Any] | None:
                 "customers could be warned about. Right: no order within the customer's own window after the opening, "
                 "of those left alone. 95 % Wilson intervals; below {least} cases none is given."
             ),
-            first=view.day(report["first"]), until=view.day(report["until"]),
-            observed=view.day(report["observed_until"]), customers=view.number(report["customers"]), least=LEAST,
-        ),  # fmt: skip
+            first=view.day(report["first"]),
+            until=view.day(report["until"]),
+            observed=view.day(report["observed_until"]),
+            customers=view.number(report["customers"]),
+            least=LEAST,
+        ),
     }
 
 
@@ -209,10 +220,12 @@ def _leads(view: View, warnings: pd.DataFrame, code: str) -> str:
     if days.empty:
         return DASH
     if len(days) < LEAST:
-        return view.number(days.median())
-    ends = (view.number(days.quantile(share)) for share in (0.25, 0.75))
+        return view.number(float(days.median()))
+    ends = (view.number(float(days.quantile(share))) for share in (0.25, 0.75))
     return view.say(
-        text("{middle} ({low} to {high})"), middle=view.number(days.median()), **dict(zip(("low", "high"), ends, strict=True))
+        text("{middle} ({low} to {high})"),
+        middle=view.number(float(days.median())),
+        **dict(zip(("low", "high"), ends, strict=True)),
     )
 
 
@@ -228,29 +241,33 @@ def lead_histogram(view: View, told: Told) -> dict[str, Any] | None:
     if days.empty:
         return None
     edges = [*range(0, 181, STEP_DAYS), None]
-    bars = []
-    for first, after in [(None, 0), *zip(edges[:-1], edges[1:], strict=True)]:
-        inside = (days >= first if first is not None else days < 0) & (days < after if after is not None else True)
-        label = (
-            view.say(text("late")) if first is None
-            else f"{first}+" if after is None else f"{first}{DASH}{after - 1}"
-        )  # fmt: skip
-        bars.append(Count(label, float(inside.sum()), view.number(int(inside.sum()))))
-    bars = bars if bars[0].value else bars[1:]
+    bars, rows = [], []
+    for first, after in [(None, 0), *pairwise(edges)]:
+        inside = (days >= (-inf if first is None else first)) & (days < (inf if after is None else after))
+        n = view.number(int(inside.sum()))
+        if first is None and not inside.any():
+            continue
+        late = view.say(text("late"))
+        bars.append(Count(late if first is None else str(first) if after else f"{first}+", float(inside.sum()), n))
+        rows.append([late if first is None else f"{first}{DASH}{after - 1}" if after else f"{first}+", n])
     title = view.say(text("Days from a right warning to the loss"))
     across = view.say(text("Days ahead"))
+    described = view.say(text("A column for each month ahead of the loss."))
     return {
-        "chart": columns(About("leads", title, view.say(text("A column for each month ahead of the loss."))), bars, across),
-        "table": table(
-            title, [(across, ""), (view.say(text("Warnings")), "number")], [[one.label, one.shown] for one in bars]
-        ),
+        "chart": columns(About("leads", title, described), bars, across),
+        "table": table(title, [(across, ""), (view.say(text("Warnings")), "number")], rows),
         "small": view.say(
-            text("{n} right warnings, median {median}, half of them between {low} and {high} days. The loss is certain when the "
-                 "silence has lasted 90 days beyond the order that was due."),
-            n=view.number(len(days)), median=view.days(days.median()), low=view.number(days.quantile(0.25)),
-            high=view.number(days.quantile(0.75)),
+            text(
+                "{n} right warnings, median {median}, half of them between {low} and {high} days. A loss is certain "
+                "when the silence has lasted 90 days beyond the order that was due; late is a warning that opened "
+                "after that."
+            ),
+            n=view.number(len(days)),
+            median=view.days(float(days.median())),
+            low=view.number(float(days.quantile(0.25))),
+            high=view.number(float(days.quantile(0.75))),
         ),
-    }  # fmt: skip
+    }
 
 
 def misses(view: View, told: Told) -> dict[str, Any] | None:
@@ -259,14 +276,16 @@ def misses(view: View, told: Told) -> dict[str, Any] | None:
     leads = (told.reports.get(TRACK_RECORD) or {}).get("leads") or {}
     if found is None:
         return None
-    names = dict(zip(told.day.profile["customer_id"], told.day.profile.get("name", told.day.profile["customer_id"]), strict=True))
+    names = dict(
+        zip(told.day.profile["customer_id"], told.day.profile.get("name", told.day.profile["customer_id"]), strict=True)
+    )
     return {
         "n": view.number(found["n"]),
         "losses": view.number(leads.get("losses")),
         "count": found["n"],
         "rows": [
             {
-                "name": names.get(row["customer_id"]) or row["customer_id"],
+                "name": names.get(row["customer_id"], row["customer_id"]),
                 "address": view.link("customers", row["customer_id"]),
                 "lost_on": view.day(row["lost_on"]),
                 "revenue": view.money(row["revenue"]),
@@ -276,6 +295,14 @@ def misses(view: View, told: Told) -> dict[str, Any] | None:
     }
 
 
+def names_of(day: Day) -> dict[str, str]:
+    """What customers are called, where that is known."""
+    if "name" not in day.profile:
+        return {}
+    pairs = zip(day.profile["customer_id"], day.profile["name"], strict=True)
+    return {who: name for who, name in pairs if isinstance(name, str)}
+
+
 def coming(view: View, told: Told) -> str:
     """When outcomes that are not known yet will be."""
     waiting = told.warnings[(told.warnings["outcome"] == WAITING) & told.warnings["known_on"].notna()]
@@ -283,71 +310,14 @@ def coming(view: View, told: Told) -> str:
         return ""
     days = sorted(waiting["known_on"])
     return view.say(
-        text("Not known yet: {n} warnings. The first outcome is known on {first}, half of them by {middle}, the last on {last}."),
-        n=view.number(len(days)), first=view.day(days[0]), middle=view.day(days[len(days) // 2]), last=view.day(days[-1]),
-    )  # fmt: skip
-
-
-# Funnels
-
-
-def of_customers(view: View, told: Told) -> dict[str, Any]:
-    """From all customers of the day to those with a warning that stands."""
-    profile, warnings = told.day.profile, told.warnings
-    inside = profile["cohort"] == "eligible"
-    warned = inside & (profile["level"] != "none")
-    standing = warnings[warnings["closed_on"].isna()]
-    steps = [
-        (text("All customers"), len(profile)),
-        (text("In the cohort"), int(inside.sum())),
-        (text("With a probability"), int((inside & profile["churn_probability"].notna()).sum())),
-        (text("With a level"), int(warned.sum())),
-        (text("With an open warning"), int(standing["customer_id"].nunique())),
-    ]
-    outside = profile.loc[~inside, "cohort"].value_counts()
-    said = [f"{view.number(int(n))} {cohort_reason(code, locale=view.locale)}" for code, n in outside.items()]
-    small = view.say(
-        text("Outside the cohort: {counts}. A level without a warning waits for its second scoring or for room in the week."),
-        counts=", ".join(said) or DASH,
-    )  # fmt: skip
-    title = view.say(text("Customers on {day}"), day=view.day(told.day.as_of))
-    return _funnel(view, "customers", title, steps, small)
-
-
-def of_warnings(view: View, told: Told, outcomes: pd.DataFrame) -> dict[str, Any] | None:
-    """From warnings that were opened to those that kept their customer; None where there are none."""
-    rows = told.warnings
-    if rows.empty:
-        return None
-    known = rows["outcome"] != WAITING
-    recorded = set(outcomes.loc[outcomes["state"] == "final", "episode_id"])
-    kept = set(outcomes.loc[(outcomes["state"] == "final") & outcomes["result"].isin(["kept", "restarted"]), "episode_id"])
-    acted = rows["treated_at"].notna()
-    steps = [
-        (text("Warnings opened"), len(rows)),
-        (text("Shown to their sales person"), int((rows["arm"] == "shown").sum())),
-        (text("Taken on"), int((rows["step"] != "raised").sum())),
-        (text("Acted upon"), int(acted.sum())),
-        (text("Acted upon, outcome known"), int((acted & (known | rows["episode_id"].isin(recorded))).sum())),
-        (text("Acted upon, and the customer stayed"), int((acted & ((rows["outcome"] == STAYED) | rows["episode_id"].isin(kept))).sum())),
-    ]  # fmt: skip
-    small = view.say(
-        text("Every warning since {first}. That a customer stayed does not say that the contact kept it: that takes a comparison with "
-             "warnings that were left alone."),
-        first=view.day(min(rows["opened_on"])),
-    )  # fmt: skip
-    return _funnel(view, "warned", view.say(text("Warnings and what was done")), steps, small)
-
-
-def _funnel(view: View, name: str, title: str, steps: Sequence[tuple[str, int]], small: str) -> dict[str, Any]:
-    whole = steps[0][1] or 1
-    rows = [Count(view.say(message), float(n), view.number(n)) for message, n in steps]
-    headings = [
-        (view.say(text("Step")), ""), (view.say(text("Number")), "number"), (view.say(text("Of the first")), "number"),
-    ]  # fmt: skip
-    described = view.say(text("A bar for each step, against the first."))
-    cells = [[row.label, row.shown, view.share((row.value or 0) / whole)] for row in rows]
-    return {"chart": funnel(About(name, title, described), rows), "table": table(title, headings, cells), "small": small}
+        text(
+            "Of {n} warnings the outcome is not known yet: the first on {first}, half by {middle}, the last on {last}."
+        ),
+        n=view.number(len(days)),
+        first=view.day(days[0]),
+        middle=view.day(days[len(days) // 2]),
+        last=view.day(days[-1]),
+    )
 
 
 # People and rules
@@ -360,7 +330,11 @@ def verdicts(view: View, told: Told) -> dict[str, Any] | None:
     if given.empty:
         return None
     counts = given["verdict"].value_counts()
-    headings = [(view.say(text("Verdict")), ""), (view.say(text("Number")), "number"), (view.say(text("Share")), "number")]
+    headings = [
+        (view.say(text("Verdict")), ""),
+        (view.say(text("Number")), "number"),
+        (view.say(text("Share")), "number"),
+    ]
     rows = [
         [name, view.number(int(counts.get(code, 0))), view.share(counts.get(code, 0) / len(given))]
         for code, name in options("verdict", view.locale)
@@ -380,21 +354,17 @@ def rules_by_verdict(view: View, told: Told) -> dict[str, Any] | None:
     found = told.reports.get(RULES) or []
     if not found or "rule" not in found[0]:
         return None
-    headings = [(view.say(text("Rule")), ""), *((choice_name("verdict", code, view.locale), "number") for code in ("true", "known", "false")), (view.say(text("Share right")), "number")]  # fmt: skip
+    names = (
+        text("Judged"), text("Right, known ones included"), text("Of these known already"), text("False alarms"),
+        text("Share right"),
+    )  # fmt: skip
+    headings = [(view.say(text("Rule")), ""), *((view.say(name), "number") for name in names)]
     rows = [
         [
             rule_text(row["rule"], view.locale),
-            *(view.number(row.get(code)) for code in ("true", "known", "false")),
+            *(view.number(row.get(code)) for code in ("n", "true", "known", "false")),
             between(view, row.get("precision"), row.get("low"), row.get("high"), row.get("n")),
         ]
         for row in found
     ]
     return {"table": table(view.say(text("Rules behind the warnings that people judged")), headings, rows)}
-
-
-def level_of(view: View, code: str) -> str:
-    """The name of a level."""
-    return level_name(code, view.locale)
-
-
-__all__ = ["Mark"]
