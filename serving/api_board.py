@@ -1,9 +1,12 @@
 """The newest published day as frames, kept in mind until another is published: a day never changes."""
 
 import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from serving.api_errors import Refused
@@ -32,11 +35,21 @@ class Day:
     reasons: pd.DataFrame
     signals: pd.DataFrame
     _values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _places: dict[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+
+    def of(self, what: Literal["reasons", "signals"], customers: Iterable[str]) -> pd.DataFrame:
+        """The reasons or signals of some customers, customer by customer, without a look at all others."""
+        rows: pd.DataFrame = getattr(self, what)
+        if what not in self._places:
+            grouped = {} if rows.empty else rows.groupby("customer_id", sort=False).indices
+            self._places[what] = {str(one): places for one, places in grouped.items()}
+        none = np.array([], dtype=np.intp)
+        return rows.take(np.concatenate([none, *(self._places[what].get(one, none) for one in customers)]))
 
     def values(self, column: str) -> tuple[str, ...]:
         """The values of a column of texts, in order, to choose from; none where there is no such column."""
         if column not in self._values:
-            known = self.profile[column].dropna().unique() if column in self.profile.columns else []
+            known: Iterable[Any] = self.profile[column].dropna().unique() if column in self.profile.columns else []
             self._values[column] = tuple(sorted(map(str, known)))
         return self._values[column]
 
@@ -77,6 +90,9 @@ class Board:
 
     def published(self) -> Published | None:
         """What is known of the newest published day; None where nothing is published."""
+        day = self._day
+        if day is not None and day.published.run.run_id == self._store.mark().run_id:
+            return day.published
         as_of = self._store.latest_as_of()
         return None if as_of is None else self._store.published(as_of)
 

@@ -11,7 +11,7 @@ from serving.api_errors import Refused, documented
 from serving.api_models import One, Page, SettingBody
 from serving.api_once import once
 from serving.api_settings import changeable
-from serving.api_visit import Id, Key, Limit, Offset, Overseer, Reader, Setter, Word
+from serving.api_visit import Id, Key, Limit, Offset, Overseer, Reader, Setter, Visit, Word
 from serving.ledger import Event, append
 from serving.loop_rows import found, frame, told
 from serving.migrations.loop_tables import SETTING
@@ -61,7 +61,8 @@ def report(visit: Overseer, name: Id) -> One:
     return one({"as_of": day.as_of, "name": name, "content": held[name]})
 
 
-def _cases(visit: Overseer) -> Any:
+def cases(visit: Visit) -> Any:
+    """Every warning whose record is final, with what was planned and learned."""
     store = visit.service.store
     return case_book(frame(store, "episode"), frame(store, "outcome"), told(store, "step_moved"))
 
@@ -69,7 +70,7 @@ def _cases(visit: Overseer) -> Any:
 @router.get("/plays", tags=["company"])
 def plays(visit: Reader) -> Page:
     """What can be done about a warning, and how often it ended well for each class of reasons."""
-    record = play_record(_cases(visit))
+    record = play_record(cases(visit))
     rows = [
         {"play": play, "name": play_name(play), "record": plainly(record[record["play"] == play].drop(columns="play"))}
         for play in dict.fromkeys([*PLAYS, *record["play"]])
@@ -84,7 +85,7 @@ def plays_for(visit: Reader, episode_id: Id) -> Page:
     day, _ = customer_of(visit, customer_id)
     reasons, signals = (rows[rows["customer_id"] == customer_id] for rows in (day.reasons, day.signals))
     least = visit.service.limits.least_cases_of_a_play
-    advised = advice(contributions_of(reasons, signals), play_record(_cases(visit)), least=least)
+    advised = advice(contributions_of(reasons, signals), play_record(cases(visit)), least=least)
     rows = [{**vars(play), "name": play_name(play.play), "share": plainly(play.share)} for play in advised]
     return page(rows, len(rows), 0, day)
 
@@ -92,7 +93,7 @@ def plays_for(visit: Reader, episode_id: Id) -> Page:
 @router.get("/knowledge", tags=["company"])
 def knowledge_base(visit: Reader, reason_class: Word = None, limit: Limit = 50, offset: Offset = 0) -> Page:
     """Cases that ended well, the newest first: what was the matter, what was done, what was learned."""
-    return page(seen(visit, knowledge(_cases(visit), reason_class)), limit, offset)
+    return page(seen(visit, knowledge(cases(visit), reason_class)), limit, offset)
 
 
 @router.get("/notices", tags=["company"])

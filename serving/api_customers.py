@@ -119,7 +119,7 @@ def health_history(visit: Reader, customer_id: Id, limit: Limit = 50, offset: Of
 def customer_signals(visit: Reader, customer_id: Id) -> Page:
     """The rules that fired for a customer on the newest day, with the numbers that fired them."""
     day, _ = customer_of(visit, customer_id)
-    rows = day.signals[day.signals["customer_id"] == customer_id]
+    rows = day.of("signals", [customer_id])
     return page(rows, 200, 0, day)
 
 
@@ -146,13 +146,13 @@ def _standing(visit: Visit, customer_id: str, locale: str) -> dict[str, Any]:
     state = customers(visit, row, day)
     why = reasons_to_list(state, terms_now(visit.service), day.as_of)
     states = store.account_states(customer_id)
-    mine = day.reasons[day.reasons["customer_id"] == customer_id].drop(columns=["as_of", "run_id"])
+    mine = day.of("reasons", [customer_id]).drop(columns=["as_of", "run_id"])
     return {
         "as_of": day.as_of,
         "customer": as_records(state)[0],
         "lists": {name: told[customer_id] for name, told in why.items() if customer_id in told},
         "reasons": said_in(mine, locale, visit.service.currency),
-        "signals": day.signals[day.signals["customer_id"] == customer_id],
+        "signals": day.of("signals", [customer_id]),
         "episodes": store.episodes(customer_id=customer_id).rows,
         "tasks": store.tasks(customer_id=customer_id, state="open").rows,
         "entered": None if states.empty else as_records(states)[0],

@@ -18,7 +18,7 @@ from serving.api_errors import Refused
 from serving.api_models import One, Page
 from serving.api_settings import limits_now
 from serving.api_visit import Service, Visit
-from serving.desk import TASKS, TOLD_TASKS, Look, handed
+from serving.desk import TASKS, TOLD_TASKS, WARNINGS, Look, handed
 from serving.list_register import VIEWS, Listing, Material
 from serving.list_rows import Choice, are_of, arranged, as_records, chosen, current, period, week_end
 from serving.list_views import columns_absent, listing, source_absent
@@ -39,7 +39,7 @@ OF_CONTACTS = ("contact_days", "contact_rates")
 
 def profile_of(visit: Visit) -> tuple[Day, pd.DataFrame]:
     """The newest day, and the profile of the customers whom the caller may see."""
-    company = visit.service.desk.look().company
+    company = visit.look.company
     return company.day, company.profile_of(visit.caller)
 
 
@@ -56,7 +56,7 @@ def customer_of(visit: Visit, customer_id: str) -> tuple[Day, pd.DataFrame]:
     Refused
         404 if there is no such customer, or it is not the caller's to see.
     """
-    company = visit.service.desk.look().company
+    company = visit.look.company
     place = company.place(customer_id)
     seen = within(company.profile.take([] if place is None else [place]), visit.caller)
     if seen.empty:
@@ -97,9 +97,24 @@ def seen(visit: Visit, rows: pd.DataFrame) -> pd.DataFrame:
     return rows[own].reset_index(drop=True)
 
 
+def open_tasks(visit: Visit, *, due_until: date | None = None, awake_on: date | None = None) -> pd.DataFrame:
+    """The open tasks that the caller may see, the first due first; columns and conditions as of the store's tasks."""
+    rows = seen(visit, visit.look.rows(TASKS))
+    if due_until is not None:
+        rows = rows[rows["due_on"] <= pd.Timestamp(due_until)]
+    if awake_on is not None:
+        rows = rows[~(rows["snoozed_until"] > pd.Timestamp(awake_on))]
+    return rows.reset_index(drop=True)
+
+
+def open_warnings(visit: Visit) -> pd.DataFrame:
+    """The open warnings of the customers whom the caller may see, the newest first; columns as of the store's."""
+    return seen(visit, visit.look.rows(WARNINGS))
+
+
 def material(visit: Visit) -> Material:
     """What the caller's lists are made of."""
-    look, whole = visit.service.desk.look(), visit.caller.scope is None
+    look, whole = visit.look, visit.caller.scope is None
     company = look.company
     profile, day = company.profile_of(visit.caller), company.day
     return Material(
@@ -123,7 +138,7 @@ def _present(visit: Visit) -> Mapping[str, tuple[str, ...]]:
 
 def four_lists(visit: Visit, choice: Choice) -> Morning:
     """The morning of a caller."""
-    look = visit.service.desk.look()
+    look = visit.look
     as_of, terms = look.company.day.as_of, look.company.terms
     rows = {name: arranged(look.rows(name, visit.caller, choice), choice) for name in LISTS}
     return Morning(
@@ -136,7 +151,7 @@ def room(visit: Visit, on: date) -> Room:
 
     It is the same whoever asks, so that a filter or a narrower right to see never brings up what did not fit.
     """
-    look, most = visit.service.desk.look(), limits_now(visit.service).most_per_person
+    look, most = visit.look, limits_now(visit.service).most_per_person
     fits: Room = look.company.memo.get(("room", on, most), lambda: _room(look, on, most))
     return fits
 
@@ -162,7 +177,7 @@ def listed(visit: Visit, name: str, choice: Choice) -> Listing:
     if name not in NAMES:
         words = text("There is no list of that name. Known: {names}.")
         raise Refused(404, "no_such_list", words, names=", ".join(NAMES))
-    look = visit.service.desk.look()
+    look = visit.look
     if name in LISTS:
         return Listing(name, arranged(look.rows(name, visit.caller, choice), choice))
     view = VIEWS[name]
@@ -196,7 +211,7 @@ def customers(visit: Visit, profile: pd.DataFrame, day: Day) -> pd.DataFrame:
 
     `profile` holds rows of :func:`profile_of` or :func:`customer_of`.
     """
-    company = visit.service.desk.look().company
+    company = visit.look.company
     known = company.known(profile["customer_id"]) if company.day is day else None
     return current(profile, visit.service.store.account_states(), day.as_of) if known is None else known
 

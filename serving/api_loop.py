@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from serving import loop
-from serving.api_data import episode_of, one, page, plainly, room, seen, task_of
+from serving.api_data import episode_of, one, open_tasks, open_warnings, page, plainly, room, seen, task_of
 from serving.api_errors import Refused, documented
 from serving.api_languages import Tongue
 from serving.api_models import (
@@ -50,7 +50,10 @@ def episodes(
     offset: Offset = 0,
 ) -> Page:
     """Warnings, the newest first."""
-    rows = seen(visit, visit.service.store.episodes(is_open=is_open, customer_id=customer_id).rows)
+    if is_open and customer_id is None:
+        rows = open_warnings(visit)
+    else:
+        rows = seen(visit, visit.service.store.episodes(is_open=is_open, customer_id=customer_id).rows)
     for name, value in (("level", level), ("step", step), ("owner", owner)):
         rows = rows if value is None else rows[rows[name] == value]
     return page(rows, limit, offset)
@@ -200,8 +203,12 @@ def tasks(
     `not_shown` counts the open ones that do not fit into their owners' day.
     """
     awake_on = None if asleep else visit.today
-    held = visit.service.store.tasks(state=state, customer_id=customer_id, due_until=due_until, awake_on=awake_on)
-    rows = seen(visit, held.rows)
+    if state == "open" and customer_id is None:
+        rows = open_tasks(visit, due_until=due_until, awake_on=awake_on)
+    else:
+        store = visit.service.store
+        held = store.tasks(state=state, customer_id=customer_id, due_until=due_until, awake_on=awake_on)
+        rows = seen(visit, held.rows)
     for name, value in (("owner", owner), ("team", team), ("kind", kind)):
         rows = rows if value is None else rows[rows[name] == value]
     whole = everything or state != "open"

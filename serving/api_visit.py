@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
+from functools import cached_property
 from typing import Annotated, Any, Protocol, Self
 
 import pandas as pd
@@ -17,7 +18,7 @@ from serving.access import ACT, EVERYONE, EXPORT, LEAD, READ, SET, Caller, calle
 from serving.api_board import Board
 from serving.api_errors import Refused
 from serving.api_guard import Ration
-from serving.desk import Desk
+from serving.desk import Desk, Look
 from serving.list_rows import Terms
 from serving.loop import MOST_DAYS_ASLEEP
 from serving.plays import LEAST_CASES
@@ -210,6 +211,21 @@ class Visit:
     caller: Caller
     now: datetime
     doing: str
+
+    @property
+    def look(self) -> Look:
+        """How the company stands now; while somebody only reads, the same at each look.
+
+        Raises
+        ------
+        Refused
+            503 as long as nothing is published.
+        """
+        return self._first_look if self.doing.startswith("GET ") else self.service.desk.look()
+
+    @cached_property
+    def _first_look(self) -> Look:
+        return self.service.desk.look()
 
     @property
     def today(self) -> date:

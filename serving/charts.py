@@ -26,6 +26,8 @@ _FONT, _SMALL = 13.0, 11.0
 #: those that take no room.
 _NARROW, _WIDE = 0.56, 1.0
 _NO_XML = "\ufffe\uffff"
+#: Turn the order of all letters that follow, those of the page too.
+_TURNING = "\u202a\u202b\u202d\u202e"
 _SMALLEST_DOT, _LARGEST_DOT = 3.0, 8.0
 
 
@@ -106,11 +108,11 @@ class Mark:
 
 
 def legible(words: str) -> str:
-    """The words without what neither HTML nor XML can hold: control characters and halves of characters."""
+    """The words without what neither HTML nor XML can hold, and without marks that turn the letters around them."""
     if words.isprintable():  # nearly always, and much faster told
         return words
     return "".join(
-        c for c in words if c in "\t\n" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _NO_XML)
+        c for c in words if c in "\t\n" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _NO_XML + _TURNING)
     )
 
 

@@ -6,6 +6,7 @@ customers that they are about are made anew, by the same functions that make the
 asked of the store at each look, since other processes write to it too.
 """
 
+import gc
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -59,12 +60,6 @@ def handed(profile: pd.DataFrame, events: Collection[Event]) -> pd.DataFrame:
     owner = profile["owner"].copy()
     owner.iloc[list(moved)] = list(moved.values())
     return profile.assign(owner=owner)
-
-
-def _by_customer(rows: pd.DataFrame) -> Mapping[str, Places]:
-    """The places of each customer's rows."""
-    told: Mapping[str, Places] = {} if rows.empty else rows.groupby("customer_id", sort=False).indices  # type: ignore[assignment]
-    return told
 
 
 @dataclass(frozen=True)
@@ -143,7 +138,6 @@ class Ledgered:
         profile = handed(day.profile, [told.event for told in store.history(kinds=["owner_changed"])])
         state = current(profile, store.account_states(), day.as_of)
         self.company = Company(day, number, profile, state, terms, self._places)
-        self._told = {name: _by_customer(getattr(day, name)) for name in ("reasons", "signals")}
 
     def move(self, number: int, terms: Terms) -> None:
         """Take in the events up to a number."""
@@ -197,6 +191,7 @@ class Ledgered:
         if touched is None or len(touched) > MANY:
             for one, rows in self._made(names, None).items():
                 self._sheets[one] = Sheet(number, rows, self._placed(rows["customer_id"]))
+            gc.freeze()  # lasts as long as the day: a collection need not look through it each time
         elif len(touched):
             gone = np.zeros(len(self._touched), dtype=bool)
             gone[touched] = True
@@ -222,9 +217,9 @@ class Ledgered:
             company.profile,
             company.day.as_of,
             {},
-            reasons=company.day.reasons if at is None else self._told_of("reasons", state["customer_id"]),
+            reasons=company.day.reasons if at is None else company.day.of("reasons", state["customer_id"]),
             tasks=self._tasks_of(at),
-            signals=company.day.signals if at is None else self._told_of("signals", state["customer_id"]),
+            signals=company.day.signals if at is None else company.day.of("signals", state["customer_id"]),
             terms=company.terms,
             known=state,
         )
@@ -248,12 +243,6 @@ class Ledgered:
     def _tasks_of(self, at: Places | None) -> pd.DataFrame:
         sheet = self.sheet(TASKS)
         return sheet.rows if at is None else sheet.of(np.isin(sheet.places, at))
-
-    def _told_of(self, what: str, customers: pd.Series) -> pd.DataFrame:
-        """The reasons or signals of some customers."""
-        none, told = np.array([], dtype=np.intp), self._told[what]
-        rows: pd.DataFrame = getattr(self.company.day, what)
-        return rows.take(np.concatenate([none, *(told.get(one, none) for one in customers)]))
 
 
 def order_of(name: str) -> Order:
@@ -306,8 +295,12 @@ class Desk:
         with self._lock:
             kept = self._kept
             if kept is None or kept.company.day.published.run.run_id != mark.run_id:
+                self._kept = None  # what was kept of another day makes room
                 day = self._board.newest()
                 kept = self._kept = Ledgered(self._store, day, mark.number, self._terms_at(mark.number))
+                gc.unfreeze()
+                gc.collect()
+                gc.freeze()
             elif kept.company.number < mark.number:
                 kept.move(mark.number, self._terms_at(mark.number))
             return kept

@@ -25,7 +25,7 @@ from serving.charts import (
 )
 
 _LEFT, _TOP, _SIZE = 40.0, 8.0, 300.0
-_LARGEST_POINT, _SMALLEST_POINT = 9.0, 3.5
+_LARGEST_POINT, _SMALLEST_POINT = 7.0, 3.0
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 

@@ -14,7 +14,6 @@ from served import CUSTOMERS, INTERACTIONS, NINE, ORDERS, Clock, Served, fill, s
 
 from features.quarantine import ingest
 from features.sources import open_source
-from pipelines.server import AccountFiles
 from serving.accounts import add_account
 from serving.api_guard import Ration
 from serving.sessions import Sessions

@@ -91,6 +91,7 @@ def things_of(site: Site, who: str) -> dict[str, str]:
         "lists.name": NAMES[0],
         "export.name": NAMES[0],
         "manager.name": owner,
+        "settings.name": "late_order_multiple",
         "secret": "of-nobody",
     }
 

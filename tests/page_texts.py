@@ -2,9 +2,6 @@
 
 from html.parser import HTMLParser
 
-#: Elements that have no end.
-EMPTY = {"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
-
 
 class Reader(HTMLParser):
     """The elements of a page, and the texts between them."""
@@ -12,33 +9,19 @@ class Reader(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[tuple[tuple[str, ...], str]] = []
-        self._open: list[str] = []
+        self.texts: list[str] = []
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
-        if tag not in EMPTY:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._open:
-            del self._open[len(self._open) - 1 - self._open[::-1].index(tag) :]
 
     def handle_data(self, data: str) -> None:
-        self.texts.append((tuple(self._open), data))
+        self.texts.append(data)
 
     @property
     def text(self) -> str:
-        return "".join(data for _, data in self.texts)
-
-    def outside(self, *tags: str) -> str:
-        """The texts that stand in none of some elements."""
-        return "".join(data for opened, data in self.texts if not set(tags) & set(opened))
+        return "".join(self.texts)
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         """The attributes of every element of a name."""

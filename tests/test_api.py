@@ -3,14 +3,16 @@
 import json
 import logging
 import re
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 from served import NINE, Served
 
+from serving.access import create_token
 from serving.api import PREFIX
 from serving.api_guard import BODY_BYTES, HEADERS, Ration
+from serving.api_visit import Service
 from serving.store import Store
 
 pytest_plugins = ["served_company"]
@@ -138,7 +140,11 @@ def test_without_a_published_day_or_its_events_it_is_a_503(served: Served, tmp_p
     assert str(tmp_path) not in answer.text
     assert served.get("ann", "/lists/red").status_code == 200, "lists need no events"
     with Store.open(f"sqlite:///{tmp_path / 'empty.db'}") as store:
-        object.__setattr__(served.service.board, "_store", store)
+        many = {name: served.service.requests for name in ("requests", "attempts")}
+        empty = Service.of(store, served.clock, UTC, served.service.accounts, **many)
+        with store.writing() as connection:
+            served.tokens["ann"] = create_token(connection, "ann", "rep", owner="Ann", now=served.clock(), days=1)[1]
+        served.app.state.service = empty
         assert error(served.get("ann", "/customers")) == (503, "nothing_published")
         told = served.get("", "/health").json()
     assert (told["status"], told["as_of"]) == ("no_data", None)

@@ -140,7 +140,6 @@ def test_an_export_for_one_owner_holds_nobody_elses_customers(run: Run) -> None:
         (("export", "purple", "--out", "x.csv"), "there is no list 'purple'. There are red, yellow, blue, grey,"),
         (("export", "red", "--out", "x.pdf", "--format", "pdf"), "expected csv or xlsx"),
         (("export", "red", "--out", "x.csv", "--results", "nowhere"), "there is no store yet; score a day first"),
-        (("serve", "--out", "nowhere"), "there is no store yet; score a day first"),
         (("serve", "--host", "198.51.100.7", "--port", "0"), "Give an address of this machine"),
     ],
 )

@@ -198,6 +198,12 @@ def test_without_accounts_a_link_leads_in_once_and_with_one_the_address_alone_is
     assert "can be reached from other machines" in served("0.0.0.0", ("kizashi.example",))[1]
 
 
+@pytest.mark.usefixtures("run")
+def test_a_folder_where_nothing_was_scored_is_served_with_a_link_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with server.serving(load_settings(), Path("nowhere"), host="127.0.0.1", port=0):
+        assert LINK.search(capsys.readouterr().out)
+
+
 def test_a_session_key_that_others_may_read_stops_the_service(run: Run) -> None:
     Path("var/session.key").write_text("0" * 64, encoding="ascii")
     Path("var/session.key").chmod(0o644)

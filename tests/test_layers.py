@@ -30,7 +30,7 @@ CLOCK = (
 #: The modules of `serving` that speak with the database; whoever needs it passes their connections on.
 OF_THE_STORE = (
     "store", "reading", "publication", "stepping", "ledger", "projection", "outbox", "idempotency", "backup",
-    "loop", "loop_rows", "warning_history", "access", "accounts", "api_once",
+    "loop", "loop_rows", "customer_file", "warning_history", "access", "accounts", "api_once",
 )  # fmt: skip
 
 #: What is named in the product -> where it may be named; a name stands for all that is below it.

@@ -29,7 +29,7 @@ def told(hostile: Served, path: str, who: str) -> str:
     cookie = hostile.service.sessions.issue(who, 0)
     client = TestClient(hostile.app, base_url="http://localhost")
     answer = client.get(path, headers={"cookie": f"{COOKIE}={cookie}"})
-    assert answer.status_code in (200, 403, 404, 503)
+    assert answer.status_code in (200, 403, 404, 409)
     return answer.text if answer.headers["content-type"].startswith("text/html") else ""
 
 
@@ -52,7 +52,7 @@ def test_no_name_becomes_part_of_a_page(hostile: Served, address: Address) -> No
             assert read.active == []
             assert not [attributes for _, attributes in read.elements if {"onerror", "src"} <= set(attributes)]
             assert "49" not in read.text.replace("7 * 7", "").split()
-            assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in read.outside("bdi")
+            assert TURNED[0] not in read.text
 
 
 def test_the_letters_are_shown_as_they_are(hostile: Served) -> None:
@@ -62,4 +62,4 @@ def test_the_letters_are_shown_as_they_are(hostile: Served) -> None:
     assert "{{ 7 * 7 }} {name} %(name)s {0.__class__}" in today.text
     other = Reader(told(hostile, "/customers/K-BOLT", "Admin {{ 7 * 7 }}"))
     assert QUOTED in other.text
-    assert TURNED in other.text
+    assert TURNED[1:] in other.text

@@ -19,9 +19,11 @@ from serving.pages import (
     customer_account,
     customer_story,
     data,
+    lists,
     record,
     settings,
     sign_in,
+    tasks,
     thresholds,
     today,
 )
@@ -32,6 +34,8 @@ from serving.words.speech import text
 #: The modules of all pages, each with its addresses as `router`; an id may hold a slash, so its parts come before it.
 PAGES: tuple[Any, ...] = (
     today,
+    tasks,
+    lists,
     record,
     thresholds,
     data,

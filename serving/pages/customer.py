@@ -24,6 +24,7 @@ from serving.api_models import (
 )
 from serving.api_visit import Id
 from serving.pages.customer_parts import (
+    Known,
     change_part,
     headline,
     known_of,
@@ -48,7 +49,12 @@ UPDATED = "customer_updated"
 
 def shown(view: View, customer_id: str) -> Response:
     """The page of a customer whom the caller may see."""
-    one = known_of(view, customer_id)
+    return page_of(view, known_of(view, customer_id))
+
+
+def page_of(view: View, one: Known) -> Response:
+    """The page of a customer."""
+    customer_id = one.customer_id
     story = story_of(one, view.service.currency)
     sections = Sections(story, view.locale)
     address = view.link("customers", customer_id)
@@ -71,7 +77,7 @@ def shown(view: View, customer_id: str) -> Response:
             "at": view.moment(one.row["updated_at"]),
             "reviewed_by": one.row["reviewed_by"] or "",
             "reviewed_at": view.moment(one.row["reviewed_at"]),
-            "next_on": (one.row["next_action_on"] or "")[:10],
+            "next_on": str(one.row["next_action_on"] or ""),
             "next_text": one.row["next_action_text"] or "",
         },
         today=view.visit.today.isoformat(),
@@ -84,8 +90,7 @@ def shown(view: View, customer_id: str) -> Response:
         tasks=tasks_of(view, one),
         warning=warning_of(view, one),
         records=records_of(view, one),
-        owners=_owners(view, one.row.get("owner") or ""),
-        lost_on=(one.row["last_order_on"] or "")[:10],
+        owners=_owners(view, one.row["owner"] or ""),
     )
 
 
@@ -168,6 +173,7 @@ def warning(view: Reading, episode_id: Id) -> Response:
 @router.get("/customers/{customer_id:path}")
 def customer(view: Reading, customer_id: Id) -> Response:
     """The page of a customer."""
-    page = shown(view, customer_id)
-    note_opened(view, known_of(view, customer_id))
+    one = known_of(view, customer_id)
+    page = page_of(view, one)
+    note_opened(view, one)
     return page

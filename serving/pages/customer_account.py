@@ -16,6 +16,7 @@ from serving.api_errors import Refused
 from serving.api_visit import Id
 from serving.ledger import SYSTEM, Event, Recorded
 from serving.list_views import with_warnings
+from serving.loop_rows import Row
 from serving.pages.customer_parts import Known, known_of, story_of
 from serving.pages.customer_people import people_of
 from serving.pages.today import MOST, PageNumber
@@ -43,7 +44,7 @@ def account(view: Reading, customer_id: Id, page: PageNumber = 1) -> Response:
         "title": view.say(TITLE, name=one.name),
         "here": "today",
         "customer": view.link("customers", customer_id),
-        "history": [_act(view, told) for told in reversed(one.events) if told.event.kind != "export_made"][:ACTS],
+        "history": [_act(view, told) for told in reversed(one.file.events) if told.event.kind != "export_made"][:ACTS],
     }
     try:
         brief = told_of(view.visit, customer_id, view.service.accounts.brief)
@@ -110,6 +111,8 @@ def _value(view: View, field: str, value: Any) -> str:
         return view.days(float(value))
     if isinstance(value, int | float | Decimal):
         return view.number(float(value), 1)
+    if value in words.VALUES.get(field, {}):
+        return words.named(words.VALUES[field], value, view.words)
     kind = {"stated_risk": "risk"}.get(field, field)
     return choice_name(kind, value, view.locale) if value in CHOICES.get(kind, {}) else str(value)
 
@@ -176,7 +179,7 @@ def _notes(view: View, notes: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _timeline(view: View, one: Known, brief: AccountBrief, page: int) -> dict[str, Any]:
     """Events and warnings on one axis: drawn for as long as the chart stays legible, and told page by page."""
-    rows = with_warnings(brief.timeline, one.episodes)
+    rows = with_warnings(brief.timeline, _frame(one.file.episodes))
     events = [
         Happening(
             row["happened_at"].date(),
@@ -208,6 +211,11 @@ def _timeline(view: View, one: Known, brief: AccountBrief, page: int) -> dict[st
         "total": len(newest),
         "most": TOLD,
     }
+
+
+def _frame(episodes: list[Row]) -> pd.DataFrame:
+    columns = ("opened_on", "opened_level", "highest_level", "closed_on", "close_reason")
+    return pd.DataFrame([[row[name] for name in columns] for row in episodes], columns=list(columns), dtype="object")
 
 
 def _drawn_days(events: list[Happening], as_of: date) -> int:

@@ -3,8 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
-from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -14,14 +12,14 @@ from serving.api_board import Day
 from serving.api_data import customer_of, customers
 from serving.api_settings import terms_now
 from serving.charts import Bar
-from serving.ledger import Recorded
-from serving.list_rows import as_records, current
+from serving.customer_file import CustomerFile, customer_file
+from serving.list_rows import Terms, current
 from serving.list_words import clearing_text, why_texts
 from serving.lists import LISTS, reasons_to_list
+from serving.loop_rows import Row
 from serving.pages.view import View, unknown
-from serving.records import REASON_COLUMNS
 from serving.records import ROLES as REASON_ROLES
-from serving.story import Change, HealthLine, ReasonLine, Signal, Similar, Standing, Story, change_of
+from serving.story import HealthLine, ReasonLine, Signal, Similar, Standing, Story, change_of
 from serving.story_sections import Sections
 from serving.story_words import (
     known,
@@ -44,6 +42,22 @@ ROUNDING = 0.005
 REST = REASON_ROLES[-1]
 
 
+#: Columns of the profile and of what follows from it that the page tells.
+READ = (
+    "name", "owner", "rank", "region", "industry", "level", "stage", "queue", "cohort", "history", "completeness",
+    "shown", "level_parts", "churn_probability", "churn_low", "churn_high", "churn_window_days", "margin",
+    "base_margin", "value_at_risk", "expected_loss", "last_order_on", "days_since_last_order", "order_cycle_days",
+    "days_late", "last_contact_on", "next_action_on", "next_action_text", "temperature", "stated_risk", "reviewed_by",
+    "reviewed_at", "updated_by", "updated_at",
+)  # fmt: skip
+
+
+#: Columns that put a customer on a list besides those that rules read.
+_DRAWN_BY = frozenset(
+    ("customer_id", "as_of", "stated_risk", "engine_risk", "temperature", "next_action_on", "action_done")
+)
+
+
 @dataclass(frozen=True)
 class Known:
     """One customer as the published day and the store tell it.
@@ -52,60 +66,33 @@ class Known:
     ----------
     profile, state
         Its row of the profile, and of :func:`serving.list_rows.current`: one row each.
-    reasons, signals, health, episodes, tasks, outcomes
-        Its rows; of the tasks the open ones, of health every published day, the oldest first.
-    events
-        Of the ledger, the oldest first.
-    change
-        Why its level is another than on the day published before; None where it is the same.
-    since
-        The day published before; None on the first.
+    row
+        What :data:`READ` names of the state: days are dates, unknown is None.
+    file
+        What the store holds of it.
     """
 
     customer_id: str
     day: Day
     profile: pd.DataFrame
     state: pd.DataFrame
-    entered: Mapping[str, Any] | None
-    health: pd.DataFrame
-    episodes: pd.DataFrame
-    tasks: pd.DataFrame
-    outcomes: pd.DataFrame
-    events: list[Recorded]
-    change: Change | None
-    since: date | None
-
-    @cached_property
-    def row(self) -> dict[str, Any]:
-        """How it stands now, as plain data; days are ISO text."""
-        return as_records(self.state)[0]
-
-    @cached_property
-    def reasons(self) -> pd.DataFrame:
-        """Its published reasons, in the order of telling."""
-        told = self.day.reasons
-        return told[told["customer_id"] == self.customer_id].sort_values("position")
-
-    @cached_property
-    def signals(self) -> pd.DataFrame:
-        """The rules that fired for it."""
-        return self.day.signals[self.day.signals["customer_id"] == self.customer_id]
+    row: Mapping[str, Any]
+    file: CustomerFile
 
     @property
     def name(self) -> str:
         """Its name, or its id where it has none."""
-        return str(self.row.get("name") or self.customer_id)
+        return str(self.row["name"] or self.customer_id)
 
     @property
     def version(self) -> int:
         """Of what people entered of it; 0 where nobody has."""
-        return 0 if self.entered is None else int(self.entered["version"])
+        return 0 if self.file.entered is None else int(self.file.entered["version"])
 
-    @cached_property
+    @property
     def warning(self) -> dict[str, Any] | None:
         """The open warning."""
-        standing = self.episodes[self.episodes["closed_on"].isna()]
-        return None if standing.empty else as_records(standing.head(1))[0]
+        return next((row for row in self.file.episodes if row["closed_on"] is None), None)
 
 
 def known_of(view: View, customer_id: str) -> Known:
@@ -117,35 +104,33 @@ def known_of(view: View, customer_id: str) -> Known:
         404 if there is no such customer, or it is not the caller's to see.
     """
     day, profile = customer_of(view.visit, customer_id)
-    store = view.service.store
-    entered = store.account_states(customer_id)
-    changes = store.changes(day.as_of, customer_id)
-    return Known(
-        customer_id=customer_id,
-        day=day,
-        profile=profile,
-        state=customers(view.visit, profile, day),
-        entered=None if entered.empty else as_records(entered)[0],
-        health=store.health(customer_id=customer_id),
-        episodes=store.episodes(customer_id=customer_id).rows,
-        tasks=store.tasks(customer_id=customer_id, state="open").rows,
-        outcomes=store.outcomes(customer_id),
-        events=store.history(customer_id),
-        change=None if changes.empty else change_of(changes["change"].iloc[0]),
-        since=store.day_before(day.as_of),
-    )
+    state = customers(view.visit, profile, day)
+    file = customer_file(view.service.store, customer_id, day.as_of)
+    return Known(customer_id, day, profile, state, plain_row(state), file)
+
+
+def plain_row(state: pd.DataFrame) -> dict[str, Any]:
+    """What :data:`READ` names of the first row."""
+    found = {name: state[name].array[0] for name in READ if name in state.columns}
+    return {name: _plainly(found.get(name)) for name in READ}
+
+
+def _plainly(value: Any) -> Any:
+    if unknown(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime() if value.tzinfo else value.date()
+    return value.item() if hasattr(value, "item") else value
 
 
 def standing_of(one: Known) -> Standing:
     """How a customer stands, as far as it is published: without its place and the thresholds of the levels."""
     row = one.row
-    parts = str(row["level_parts"] or "").split()
-    model = next((part.split(":")[1] for part in parts if part.startswith("model:")), "none")
     return Standing(
         as_of=one.day.as_of,
         level=row["level"],
-        model_level=model,
-        level_parts=tuple(parts),
+        model_level=_part_of("model", row),
+        level_parts=tuple((row["level_parts"] or "").split()),
         stage=row["stage"],
         queue=row["queue"],
         cohort=row["cohort"],
@@ -173,52 +158,57 @@ def story_of(one: Known, currency: str) -> Story:
     row = one.row
     return Story(
         customer_id=one.customer_id,
-        name=row.get("name") or "",
-        owner=row.get("owner") or "",
+        name=row["name"] or "",
+        owner=row["owner"] or "",
         currency=currency,
         standing=standing_of(one),
-        reasons=tuple(_line(reason) for reason in one.reasons[list(REASON_COLUMNS)].to_dict("records")),
+        reasons=tuple(_line(reason) for reason in one.file.reasons),
         concepts=(),
         dimensions={},
-        signals=tuple(Signal(told["rule"], told["level"], told["evidence"] or {}) for told in _fired(one.signals)),
+        signals=tuple(Signal(told["rule"], told["level"], told["evidence"] or {}) for told in _fired(one.file.signals)),
         health=health_of(one),
         timeline=(),
-        change=one.change,
+        change=None if one.file.change is None else change_of(one.file.change),
         clearing=(),
         similar=Similar(),
     )
 
 
-def _fired(signals: pd.DataFrame) -> list[dict[Any, Any]]:
+def _fired(signals: list[Row]) -> list[Row]:
+    """The rules that fired, the loudest first."""
     loudness = list(names.LEVELS)
-    return sorted(signals.to_dict("records"), key=lambda row: (-loudness.index(row["level"]), row["rule"]))
+    return sorted(signals, key=lambda row: (-loudness.index(row["level"]), row["rule"]))
 
 
-def _line(reason: Mapping[Any, Any]) -> ReasonLine:
-    said = json.loads(reason["said"]) if isinstance(reason["said"], str) else []
+def _line(reason: Mapping[str, Any]) -> ReasonLine:
+    said = json.loads(reason["said"]) if reason["said"] else []
     if not said and reason["role"] != REST and not set("{}") & set(reason["text"]):
         said = [{"message": reason["text"], "slots": {}}]  # published before there were codes: as it was told then
     kept = {name: reason[name] for name in ReasonLine.__dataclass_fields__ if name != "said"}
-    return ReasonLine(**kept, said=tuple(said))
+    return ReasonLine(**{**kept, "concept": reason["concept"] or REST}, said=tuple(said))
 
 
 def health_of(one: Known) -> HealthLine | None:
     """The health on the newest day with that of the days before; None where it is not known."""
-    if one.health.empty or unknown(one.health["health"].iloc[-1]):
+    last = one.file.health[-1] if one.file.health else None
+    if last is None or last["health"] is None:
         return None
-    last = one.health.iloc[-1]
-    score, reference = float(last["health"]), known(float(last["health_reference"]))
-    parts = str(one.row["level_parts"] or "").split()
-    past = one.health[:-1].dropna(subset="health")
+    score, reference = last["health"], last["health_reference"]
     return HealthLine(
-        as_of=last["as_of"].date(),
+        as_of=last["as_of"],
         score=score,
-        dimensions={name: known(float(last[f"health_{name}"])) for name in names.DIMENSIONS},
+        dimensions={name: last[f"health_{name}"] for name in names.DIMENSIONS},
         reference=reference,
         drop_share=(reference - score) / reference if reference else None,
-        level=next((part.split(":")[1] for part in parts if part.startswith("health:")), "none"),
-        past={day.date(): float(value) for day, value in zip(past["as_of"], past["health"], strict=True)},
+        level=_part_of("health", one.row),
+        past={row["as_of"]: row["health"] for row in one.file.health[:-1] if row["health"] is not None},
     )
+
+
+def _part_of(source: str, row: Mapping[str, Any]) -> str:
+    """The level that a source gives, among what makes the level."""
+    parts = (row["level_parts"] or "").split()
+    return next((part.split(":")[1] for part in parts if part.startswith(f"{source}:")), "none")
 
 
 # What stands on the page
@@ -234,7 +224,7 @@ def headline(view: View, one: Known, story: Story) -> dict[str, Any]:
         "outlook": outlook_text(standing, view.locale),
         "queue": queue_text(standing.queue, view.locale),
         "facts": [
-            fact(view, OWNER, row.get("owner") or view.say(NOBODY)),
+            fact(view, OWNER, row["owner"] or view.say(NOBODY)),
             fact(view, WORTH, view.money(standing.value_at_risk)),
             fact(view, LOSS, view.money(standing.expected_loss)),
             fact(view, LAST_ORDER, *_ordered(view, row)),
@@ -243,9 +233,9 @@ def headline(view: View, one: Known, story: Story) -> dict[str, Any]:
             fact(view, LAST_CONTACT, view.day(row["last_contact_on"])),
             fact(view, NEXT_ACTION, *_planned(view, row)),
             fact(view, STAGE, stage_text(standing.stage, view.locale)),
-            fact(view, RANK, row.get("rank") or view.unknown),
-            fact(view, REGION, row.get("region") or view.unknown),
-            fact(view, INDUSTRY, row.get("industry") or view.unknown),
+            fact(view, RANK, row["rank"] or view.unknown),
+            fact(view, REGION, row["region"] or view.unknown),
+            fact(view, INDUSTRY, row["industry"] or view.unknown),
             fact(view, AS_OF, view.day(one.day.as_of)),
             *([fact(view, MADE_BY, *_parts(view, standing))] if standing.level_parts else []),
         ],
@@ -281,7 +271,7 @@ def _parts(view: View, standing: Standing) -> list[str]:
 def lists_of(view: View, one: Known, state: pd.DataFrame | None = None) -> list[dict[str, Any]]:
     """On which of the four lists the customer stands, why, and what would end it; `state` is another one of it."""
     terms = terms_now(view.service)
-    why = reasons_to_list(one.state if state is None else state, terms, one.day.as_of)
+    why = reasons_to_list(_read_by(terms, one.state if state is None else state), terms, one.day.as_of)
     rules = {rule.code: rule for rule in terms.rules}
     return [
         {
@@ -296,25 +286,34 @@ def lists_of(view: View, one: Known, state: pd.DataFrame | None = None) -> list[
     ]
 
 
+def _read_by(terms: Terms, state: pd.DataFrame) -> pd.DataFrame:
+    """The columns that lists are drawn by: the others, hundreds of features, would be carried along for nothing."""
+    texts = " ".join(told for rule in terms.rules if rule.working_list for told in (*rule.texts, *rule.shows))
+    kept = [
+        name for name in state.columns if name in _DRAWN_BY or str(name) in texts or "_interactions_90d" in str(name)
+    ]
+    return state[kept]
+
+
 def rules_of(view: View, one: Known) -> list[dict[str, Any]]:
     """The rules that fired, the loudest first, and since when."""
     return [
-        {"text": rule_text(row["rule"], view.locale), "level": row["level"], "since": view.day(row["since"].date())}
-        for row in _fired(one.signals)
+        {"text": rule_text(row["rule"], view.locale), "level": row["level"], "since": view.day(row["since"])}
+        for row in _fired(one.file.signals)
     ]
 
 
 def sum_of(sections: Sections, one: Known) -> dict[str, Any] | None:
     """How the published reasons add up to the score, as a chart and a table; None where there is no score."""
     base, margin = known(one.row["base_margin"]), known(one.row["margin"])
-    if base is None or margin is None or one.reasons.empty:
+    if base is None or margin is None or not one.file.reasons:
         return None
     locale, everything_else = sections.locale, sections.say("rest")
     bars = [
-        sections.bar(everything_else if role == REST else concept_name(concept, locale), float(value))
-        for role, concept, value in zip(
-            one.reasons["role"], one.reasons["concept"], one.reasons["contribution"], strict=True
+        sections.bar(
+            everything_else if row["role"] == REST else concept_name(row["concept"], locale), row["contribution"]
         )
+        for row in one.file.reasons
     ]
     left = margin - base - sum(bar.value for bar in bars)
     if abs(left) > ROUNDING:  # a day on which not all of the rest was published
@@ -340,9 +339,10 @@ def _stated(ends: tuple[Bar, Bar], bars: list[Bar], locale: str, sections: Secti
 
 def change_part(view: View, one: Known, sections: Sections) -> dict[str, Any]:
     """What moved the level since the day before, or that it is the same."""
-    if one.change is not None:
-        return sections.change(one.change)
-    line = view.say(AS_IT_WAS, day=view.day(one.since)) if one.since else view.say(FIRST_DAY)
+    if sections.story.change is not None:
+        return sections.change(sections.story.change)
+    before = one.file.before
+    line = view.say(AS_IT_WAS, day=view.day(before)) if before else view.say(FIRST_DAY)
     return {"text": line, "chart": None}
 
 
@@ -355,30 +355,32 @@ def tasks_of(view: View, one: Known) -> list[dict[str, Any]]:
             "team": choice_name("team", row["team"], view.locale) if row["team"] in CHOICES["team"] else row["team"],
             "owner": row["owner"] or view.say(NOBODY),
             "due": view.day(row["due_on"]),
-            "late": row["due_on"] < view.visit.today.isoformat(),
+            "late": row["due_on"] < view.visit.today,
             "asleep": view.day(row["snoozed_until"])
-            if row["snoozed_until"] and row["snoozed_until"] > view.visit.today.isoformat()
+            if row["snoozed_until"] and row["snoozed_until"] > view.visit.today
             else "",
         }
-        for row in as_records(one.tasks)
+        for row in one.file.tasks
     ]
 
 
 def told_of_update(view: View, one: Known) -> dict[str, Any] | None:
     """What the newest update changed, and the lists before and after it; None where there is none."""
-    updates = [told for told in one.events if told.event.kind == "account_updated" and "risk" in told.event.payload]
+    updates = [
+        told for told in one.file.events if told.event.kind == "account_updated" and "risk" in told.event.payload
+    ]
     if not updates:
         return None
     last, event = updates[-1].number, updates[-1].event
     before: dict[str, Any] = {"customer_id": one.customer_id}
-    for told in one.events:
+    for told in one.file.events:
         if told.event.kind == "account_updated" and told.number < last:
             before |= {name: value for name, value in told.event.payload.items() if name != "version"}
     state = current(one.profile, pd.DataFrame([before], dtype="object"), one.day.as_of)
-    stood, now = as_records(state)[0], event.payload
+    stood, now = plain_row(state), event.payload
     ended = [
         told
-        for told in one.events
+        for told in one.file.events
         if told.number > last and told.event.kind == "task_closed" and told.event.at == event.at
     ]
     return {

@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from features.errors import KizashiError
 from serving import loop
 from serving.access import ACT
-from serving.api_company import plays_for
+from serving.api_company import cases
 from serving.api_visit import log
 from serving.charts import SIGNS
-from serving.list_rows import as_records
 from serving.loop import STEPS
 from serving.pages.customer_parts import Known
 from serving.pages.view import View, unknown
-from serving.plays import PLAYS, play_name
+from serving.plays import PLAYS, advice, contributions_of, play_name, play_record
 from serving.words.choices import CHOICES, choice_name, options
 from serving.words.speech import text
 
@@ -54,7 +55,7 @@ def warning_of(view: View, one: Known) -> dict[str, Any] | None:
         return {**base, "held": True}
     place = STEPS.index(row["step"])
     following = STEPS[place + 1] if place + 1 < len(STEPS) else None
-    mine = [told.event for told in one.events if told.event.episode_id == row["episode_id"]]
+    mine = [told.event for told in one.file.events if told.event.episode_id == row["episode_id"]]
     moves = {told.payload["step"]: told for told in mine if told.kind == "step_moved"}
     opinions = {told.actor: told.payload for told in mine if told.kind == "feedback_given"}
     return {
@@ -66,7 +67,7 @@ def warning_of(view: View, one: Known) -> dict[str, Any] | None:
         "treated": view.moment(row["treated_at"]) if row["treated_at"] else "",
         "steps": [_step(view, code, number, place, moves) for number, code in enumerate(STEPS)],
         "next": None if following is None else _next(view, row, following),
-        "plays": _advised(view, row["episode_id"]) if row["step"] in _BEFORE_THE_PLAN else [],
+        "plays": _advised(view, one) if row["step"] in _BEFORE_THE_PLAN else [],
         "opinions": [
             {
                 "by": who,
@@ -111,17 +112,18 @@ def _next(view: View, row: Mapping[str, Any], step: str) -> dict[str, Any]:
     }
 
 
-def _advised(view: View, episode_id: str) -> list[dict[str, Any]]:
+def _advised(view: View, one: Known) -> list[dict[str, Any]]:
     """What to do, the first to be tried first, with how often it ended well; then every other play."""
-    advised = plays_for(view.visit, episode_id).items
+    company = view.service.desk.look().company
+    record = company.memo.get("record of plays", lambda: play_record(cases(view.visit)))
+    weights = contributions_of(pd.DataFrame(one.file.reasons), pd.DataFrame(one.file.signals))
+    advised = advice(weights, record, least=view.service.limits.least_cases_of_a_play)
     known = [
         {
-            "code": play["play"],
-            "name": play_name(play["play"], view.locale),
+            "code": play.play,
+            "name": play_name(play.play, view.locale),
             "advised": True,
-            "record": view.say(RECORD, successes=view.number(play["successes"]), n=view.number(play["n"]))
-            if play["n"]
-            else "",
+            "record": view.say(RECORD, successes=view.number(play.successes), n=view.number(play.n)) if play.n else "",
         }
         for play in advised
     ]
@@ -136,12 +138,11 @@ def _advised(view: View, episode_id: str) -> list[dict[str, Any]]:
 
 def records_of(view: View, one: Known) -> list[dict[str, Any]]:
     """What came of the customer's warnings, the open one first: final records, drafts, and what has none yet."""
-    kept = {row["episode_id"]: row for row in as_records(one.outcomes)}
     told = []
-    for row in as_records(one.episodes):
+    for row in one.file.episodes:
         if row["arm"] != SHOWN:
             continue
-        record = kept.get(row["episode_id"], {})
+        record = one.file.outcomes.get(row["episode_id"], {})
         told.append(
             {
                 "id": row["episode_id"],
@@ -186,7 +187,7 @@ def note_opened(view: View, one: Known) -> None:
         and told.event.episode_id == warning["episode_id"]
         and told.event.actor == who
         and told.event.payload["kind"] == "opened"
-        for told in one.events
+        for told in one.file.events
     )
     if before:
         return

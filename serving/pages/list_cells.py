@@ -10,6 +10,7 @@ from serving.list_rows import NONE
 from serving.list_words import step_text, why_texts
 from serving.lists import LISTS
 from serving.pages.view import DASH, View, unknown
+from serving.records import PERCENT
 from serving.wording import stage_name
 from serving.words.choices import CHOICES, choice_name
 from serving.words.columns import FIGURES, SORTABLE, Column, code_name, column_of
@@ -21,6 +22,11 @@ Row = Mapping[str, Any]
 def sortable(kind: str) -> bool:
     """Whether a column of this kind can be sorted by."""
     return kind in SORTABLE
+
+
+def look_of(kind: str) -> str:
+    """The class that the cells of a kind bear."""
+    return "number" if kind in FIGURES else "day" if kind in ("day", "moment") else ""
 
 
 class Cells:
@@ -49,7 +55,9 @@ class Cells:
     def cell(self, name: str, row: Row) -> dict[str, Any]:
         """The cell of a column: how it looks, and its text, level, lines or link."""
         column, value, view = column_of(name, self._list), row.get(name), self._view
-        cell: dict[str, Any] = {"look": "number" if column.kind in FIGURES else "", "kind": column.kind}
+        if name == "churn_probability" and row.get("shown") != PERCENT:
+            value = None  # no percentage where its calibration is not proved
+        cell: dict[str, Any] = {"look": look_of(column.kind), "kind": column.kind, "text": "", "sub": "", "address": ""}
         if column.kind == "name":
             customer = row["customer_id"]
             more = {"text": value or customer, "address": view.link("customers", customer), "sub": customer}

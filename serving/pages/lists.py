@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import pandas as pd
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
@@ -15,7 +16,7 @@ from serving.api_settings import terms_now
 from serving.api_visit import Id, Search, Sort, Where, Word
 from serving.list_rows import NONE, Choice, Terms, as_records
 from serving.lists import LISTS
-from serving.pages.list_cells import Cells, sortable
+from serving.pages.list_cells import Cells, look_of, sortable
 from serving.pages.today import (
     INDUSTRY,
     LEVEL,
@@ -31,7 +32,7 @@ from serving.pages.today import (
 )
 from serving.pages.view import HEADERS, Exporting, Reading, View, redirected
 from serving.wording import level_name
-from serving.words.columns import FIGURES, LARGEST_FIRST, column_of
+from serving.words.columns import LARGEST_FIRST, column_of
 from serving.words.list_answers import ANSWERS, DEFINITIONS, GROUPS
 from serving.words.lists import list_name
 from serving.words.speech import text
@@ -120,7 +121,6 @@ def one_list(
     first = min((page - 1) * MOST, max(len(found.rows) - 1, 0) // MOST * MOST)
     part = found.rows.iloc[first : first + MOST]
     headings = _headings(view, name, sort)
-    cells = Cells(view, name)
     return view.page(
         "one_list.html",
         title=list_name(name, view.locale),
@@ -129,10 +129,7 @@ def one_list(
         day=view.day(view.service.board.newest().as_of),
         answer=view.say(ANSWERS[name], **limits_of(view)),
         headings=headings,
-        rows=[
-            [cells.cell(one["column"], row) for one in headings]
-            for row in (told(view, part) if "reasons" in part.columns else as_records(part))
-        ],
+        rows=_rows(view, name, part, [one["column"] for one in headings]),
         first=first + 1,
         last=first + len(part),
         total=len(found.rows),
@@ -205,6 +202,16 @@ def _known(value: float) -> float | None:
     return None if value == float("inf") else value
 
 
+def _rows(view: View, name: str, part: pd.DataFrame, columns: list[str]) -> list[list[dict[str, Any]]]:
+    """The cells of some rows."""
+    if "churn_probability" in part.columns and "shown" not in part.columns:
+        state = view.service.desk.look().company.known(part["customer_id"])
+        part = part.assign(shown=None if state is None else state["shown"].to_numpy())
+    rows = told(view, part) if "reasons" in part.columns else as_records(part)
+    cells = Cells(view, name)
+    return [[cells.cell(column, row) for column in columns] for row in rows]
+
+
 def _headings(view: View, name: str, sort: str) -> list[dict[str, Any]]:
     """What stands above each column: its words, whether the list is sorted by it, and the address that sorts it."""
     columns = [column for column in columns_of(name) if UNDER.get(column) not in columns_of(name)]
@@ -218,7 +225,7 @@ def _headings(view: View, name: str, sort: str) -> list[dict[str, Any]]:
             {
                 "column": column,
                 "text": view.say(column_of(column, name).heading),
-                "look": "number" if kind in FIGURES else "",
+                "look": look_of(kind),
                 "address": view.again(sort=other if sort == first else first, page=None) if sortable(kind) else "",
                 "sorted": ("descending" if sort.startswith("-") else "ascending") if here else "",
             }

@@ -118,12 +118,7 @@ def warnings(
         most=MOST,
         filters=[
             ("state", view.say(text("State")), _options(view, STATES), state),
-            (
-                "level",
-                view.say(text("Level when opened")),
-                [(c, level_name(c, view.locale)) for c in LEVELS[:-1]],
-                level,
-            ),
+            ("level", view.say(text("Level when opened")), levels, level),
             ("outcome", view.say(text("Outcome")), _options(view, OUTCOMES), outcome),
         ],
         filtered=bool(state or level or outcome),

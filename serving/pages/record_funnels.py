@@ -18,13 +18,13 @@ def of_customers(view: View, told: Told) -> dict[str, Any]:
     profile, warnings = told.day.profile, told.warnings
     inside = profile["cohort"] == "eligible"
     warned = inside & (profile["level"] != "none")
-    standing = warnings[warnings["closed_on"].isna()]
+    standing = profile["customer_id"].isin(warnings.loc[warnings["closed_on"].isna(), "customer_id"])
     steps = [
         (text("All customers"), len(profile)),
         (text("In the cohort"), int(inside.sum())),
         (text("With a probability"), int((inside & profile["churn_probability"].notna()).sum())),
         (text("With a level"), int(warned.sum())),
-        (text("With an open warning"), int(standing["customer_id"].nunique())),
+        (text("With a level and an open warning"), int((warned & standing).sum())),
     ]
     outside = profile.loc[~inside, "cohort"].value_counts()
     said = [f"{view.number(int(n))} {cohort_reason(str(code), locale=view.locale)}" for code, n in outside.items()]

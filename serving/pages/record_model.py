@@ -46,7 +46,7 @@ def where_from(view: View, told: Mapping[str, Any], of: Mapping[str, Any], what:
         text(
             "{what}. {n} predictions of {customers} customers of the cohort on {dates} dates from {first} to {last}, "
             "each made with what was known on its date (walk-forward); outcomes as known on {trained}, when the model "
-            "was trained. 95 % intervals."
+            "was trained. 95% intervals."
         ),
         what=what, n=view.number(of["n"]), customers=view.number(of["customers"]), dates=view.number(len(dates)),
         first=view.day(dates[0]), last=view.day(dates[-1]), trained=view.day(told["trained_as_of"]),
@@ -71,7 +71,7 @@ def calibrations(view: View, reports: Mapping[str, Any]) -> list[dict[str, Any]]
         ]
         headings = [
             (view.say(text("Promised")), "number"), (view.say(text("Came true")), "number"),
-            (view.say(text("95 % interval")), "number"), (view.say(text("Predictions")), "number"),
+            (view.say(text("95% interval")), "number"), (view.say(text("Predictions")), "number"),
         ]  # fmt: skip
         rows = [
             [
@@ -194,7 +194,7 @@ def at_equal_numbers(view: View, reports: Mapping[str, Any]) -> dict[str, Any] |
         "small": view.say(
             text(
                 "As many new warnings as the model's own levels open, from {first} to {last} (walk-forward, own "
-                "window); {customers} customers, {lost} of them lost. Share right with its 95 % interval, then the "
+                "window); {customers} customers, {lost} of them lost. Share right with its 95% interval, then the "
                 "lost customers that were newly warned of. Small numbers: where intervals overlap, nothing is proved."
             ),
             first=view.day(held["dates"][0]), last=view.day(held["dates"][-1]),

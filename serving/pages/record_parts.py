@@ -181,8 +181,8 @@ def by_level(view: View, told: Told) -> dict[str, Any] | None:
         if row["episodes"]:
             known = n >= LEAST
             words = share if known else view.say(text("{share}, {right} of {n}"), share=share, right=row["hits"], n=n)
-            ends = (row["precision"], row["low"], row["high"]) if known else (None, None, None)
-            shown.append(Range(name, *ends, words, row["null_precision"]))
+            value, low, high = (row[end] if known else None for end in ("precision", "low", "high"))
+            shown.append(Range(name, value, low, high, words, row["null_precision"]))
     headings = [
         (view.say(text("Level when opened")), ""), (view.say(text("Warnings")), "number"),
         (view.say(text("Outcome known")), "number"), (view.say(text("Right")), "number"),
@@ -195,7 +195,7 @@ def by_level(view: View, told: Told) -> dict[str, Any] | None:
     return {
         "table": table(view.say(text("Warnings by the level that they opened with")), headings, rows, last=True),
         "chart": ranges(
-            About("right", title, view.say(text("A bar for each level: the share with its 95 % interval."))),
+            About("right", title, view.say(text("A bar for each level: the share with its 95% interval."))),
             shown,
             view.say(text("As many customers drawn by lot")),
         ),
@@ -203,7 +203,7 @@ def by_level(view: View, told: Told) -> dict[str, Any] | None:
             text(
                 "Warnings opened from {first} until before {until}, by the orders known until {observed}. {customers} "
                 "customers could be warned about. Right: no order within the customer's own window after the opening, "
-                "of those left alone. 95 % Wilson intervals; below {least} cases none is given."
+                "of those left alone. 95% Wilson intervals; below {least} cases none is given."
             ),
             first=view.day(report["first"]),
             until=view.day(report["until"]),

@@ -262,7 +262,7 @@ def _small(view: View, held: Mapping[str, Any], told: Mapping[str, Any], owners:
             "within the customer's own window. A new warning is a customer that reaches the threshold and was not "
             "above it in the 45 days before; the date before the first only shows who stood above already. {owners} "
             "sales persons. Without the room of the levels, without rules and health, which open warnings of their "
-            "own. 95 % intervals; below {least} cases none is given."
+            "own. 95% intervals; below {least} cases none is given."
         ),
         trained=view.day(told["trained_as_of"]), rows=view.number(held["rows"]),
         customers=view.number(held["customers"]), dates=view.number(len(held["dates"])),

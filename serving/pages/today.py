@@ -1,12 +1,14 @@
 """Today: the four lists of the morning, and on top what changed since the day before."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import pandas as pd
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from serving.api_data import four_lists, profile_of, said_in, seen
+from models.warning_rules import WarningRule
+from serving.api_data import four_lists, open_tasks, open_warnings, profile_of, said_in
 from serving.api_settings import terms_now
 from serving.api_story import moved
 from serving.api_visit import Search, Sort, Word
@@ -69,6 +71,7 @@ def today(
         descending=sort.startswith("-"),
     )
     morning = four_lists(view.visit, choice)
+    rules = {rule.code: rule for rule in terms_now(view.service).rules}
     rows = morning.lists[name]
     first = min((page - 1) * MOST, max(len(rows) - 1, 0) // MOST * MOST)
     part = rows.iloc[first : first + MOST]
@@ -85,7 +88,7 @@ def today(
         names=dict(options("list", view.locale)),
         list=name,
         until=_until(view, name, morning),
-        rows=[_row(view, row) for row in told(view, part)],
+        rows=[_row(view, row, rules) for row in told(view, part)],
         first=first + 1,
         last=first + len(part),
         total=len(rows),
@@ -115,15 +118,14 @@ def _until(view: View, name: str, morning: Any) -> str:
 def told(view: View, rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a list with the sentences of their strongest reasons."""
     day = view.service.board.newest()
-    mine = day.reasons[day.reasons["customer_id"].isin(rows["customer_id"]) & (day.reasons["role"] == "reason")]
-    mine = mine.sort_values(["customer_id", "position"]).groupby("customer_id").head(REASONS)
+    mine = day.of("reasons", rows["customer_id"])
+    mine = mine[mine["role"] == "reason"].sort_values(["customer_id", "position"]).groupby("customer_id").head(REASONS)
     said = said_in(mine, view.locale, view.service.currency)
     texts = said.groupby("customer_id")["text"].agg(list).to_dict() if len(said) else {}
     return [{**row, "said": texts.get(row["customer_id"], [])} for row in as_records(rows)]
 
 
-def _row(view: View, row: dict[str, Any]) -> dict[str, Any]:
-    terms = terms_now(view.service)
+def _row(view: View, row: dict[str, Any], rules: Mapping[str, WarningRule]) -> dict[str, Any]:
     chance = row["churn_probability"] if row["shown"] == PERCENT else None
     return {
         "id": row["customer_id"],
@@ -137,7 +139,7 @@ def _row(view: View, row: dict[str, Any]) -> dict[str, Any]:
         "worth": view.money(row["value_at_risk"]),
         "why": why_texts(row["why"], view.locale),
         "said": row["said"],
-        "clearing": clearing_text(row["why"], {rule.code: rule for rule in terms.rules}, view.locale),
+        "clearing": clearing_text(row["why"], rules, view.locale),
         "step": step_text(row["next_step"], row, view.locale),
         "step_on": view.day((row["next_step"] or {}).get("due_on")),
         "also": row["also_on"],
@@ -181,7 +183,7 @@ def _changes(view: View) -> dict[str, Any] | None:
         "since": view.day(since),
         "up": sum(step > 0 for step in steps),
         "down": sum(step < 0 for step in steps),
-        "new": len(seen(view.visit, view.service.store.episodes(is_open=True, opened_from=day.as_of).rows)),
+        "new": int((open_warnings(view.visit)["opened_on"] >= pd.Timestamp(day.as_of)).sum()),
         "shown": [
             {
                 "name": row["name"] if isinstance(row["name"], str) else row["customer_id"],
@@ -200,8 +202,7 @@ def _levels(rows: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _tasks_today(view: View) -> int:
     """How many open tasks are due by today."""
-    held = view.service.store.tasks(state="open", due_until=view.visit.today, awake_on=view.visit.today)
-    return len(seen(view.visit, held.rows))
+    return len(open_tasks(view.visit, due_until=view.visit.today, awake_on=view.visit.today))
 
 
 NOBODY, WITHOUT = text("Nobody"), text("Not known")

@@ -74,6 +74,18 @@ FIELDS: Mapping[str, str] = {
 #: Fields that are amounts, and those that are shares.
 MONEY = frozenset(("credit_limit", "amount", "owed", "overdue", "cumulative_sales", "sales_gross_profit"))
 SHARES = frozenset(("fill_rate_365d",))
+#: Values of the contract's closed lists.
+VALUES: Mapping[str, Mapping[str, str]] = {
+    "order_pattern": {
+        "weekly": text("every week"), "semimonthly": text("twice a month"), "monthly": text("every month"),
+        "irregular": text("irregular"),
+    },
+    "growth": {"expanding": text("growing"), "flat": text("steady"), "shrinking": text("shrinking")},
+    "last_channel": {
+        "visit": text("visit"), "call": text("phone call"), "email": text("e-mail"), "meeting": text("meeting"),
+        "message": text("message"), "inquiry": text("inquiry"), "event": text("event"),
+    },
+}  # fmt: skip
 YES, NO = text("Yes"), text("No")
 
 #: Notes on items, as :mod:`features.profiles` writes them; what a group catches is put in as it is.
@@ -99,7 +111,7 @@ _NOTES: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 #: What the tables that notes name are called.
 _TABLES: Mapping[str, str] = {
-    "documents": text("documents"), "expenses": text("expenses"),
+    "documents": text("documents"), "expenses": text("expenses"), **VALUES["order_pattern"],
 }  # fmt: skip
 
 ROLES: Mapping[str, str] = {
