@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 
 from serving.api_errors import Refused
+from serving.kept import Kept
 from serving.records import Published
 from serving.store import Store
 from serving.words.speech import text
 
+#: So much that is made of a day is kept.
+MADE = 64
 #: What a profile repeats of the score, which has the last word.
 _OF_THE_RUN = ("run_id", "as_of", "model_version")
 
@@ -28,12 +31,15 @@ class Day:
         One row per customer: its score, its owner, and its facts as columns.
     reasons, signals
         As the store gives them.
+    memo
+        What else was made of the day, whatever is entered later.
     """
 
     published: Published
     profile: pd.DataFrame
     reasons: pd.DataFrame
     signals: pd.DataFrame
+    memo: Kept = field(default_factory=lambda: Kept(MADE), compare=False, repr=False)
     _values: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _places: dict[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 

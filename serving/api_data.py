@@ -20,7 +20,7 @@ from serving.api_settings import limits_now
 from serving.api_visit import Service, Visit
 from serving.desk import TASKS, TOLD_TASKS, WARNINGS, Look, handed
 from serving.list_register import VIEWS, Listing, Material
-from serving.list_rows import Choice, are_of, arranged, as_records, chosen, current, period, week_end
+from serving.list_rows import Choice, are_of, arranged, as_records, asked, chosen, current, period, week_end
 from serving.list_views import columns_absent, listing, source_absent
 from serving.lists import LISTS, ROW, Morning
 from serving.loop_rows import found
@@ -194,11 +194,19 @@ def listed(visit: Visit, name: str, choice: Choice) -> Listing:
 
 
 def _of_all(visit: Visit, name: str, choice: Choice) -> Listing:
-    """A list that is made of all chosen customers together."""
-    given = material(visit)
-    if name in OF_CONTACTS:
-        given = replace(given, contacts=visit.service.accounts.contacts(given.as_of))
-    return listing(name, given, choice)
+    """A list that is made of all chosen customers together, kept until something is entered."""
+    company, present = visit.look.company, _present(visit)
+    contacts = visit.service.accounts.contacts(company.day.as_of) if name in OF_CONTACTS else None
+    fields = tuple(asked(choice, company.state.columns).items())
+    what = (name, visit.caller.scope, fields, choice.search, choice.sort, choice.descending)
+
+    def made() -> tuple[object, Listing]:
+        return contacts, listing(name, replace(material(visit), present=present, contacts=contacts), choice)
+
+    # the contacts are kept with the list, so that no others can have their id
+    key = (what, id(contacts), tuple(sorted((table, tuple(columns)) for table, columns in present.items())))
+    found: tuple[object, Listing] = company.memo.get(key, made)
+    return found[1]
 
 
 def columns_of(name: str) -> tuple[str, ...]:

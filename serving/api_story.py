@@ -10,8 +10,9 @@ from fastapi import APIRouter, Query
 
 from features.briefs import plain
 from features.errors import ArtefactError, KizashiError
+from serving.access import within
 from serving.api_board import Day
-from serving.api_data import customer_of, one, page, profile_of
+from serving.api_data import customer_of, one, page
 from serving.api_errors import Refused, documented
 from serving.api_languages import Tongue
 from serving.api_models import One, Page, WhatIfBody
@@ -49,9 +50,11 @@ def changes(visit: Reader, locale: Tongue, limit: Limit = 50, offset: Offset = 0
 
 def moved(visit: Visit) -> tuple[Day, pd.DataFrame]:
     """The newest day, and the published changes of level of the caller's customers, most to lose first."""
-    day, profile = profile_of(visit)
-    changes = visit.service.store.changes(day.as_of).drop(columns=["as_of", "run_id"])
-    known = profile[["customer_id", "name", "owner", "expected_loss"]]
+    company = visit.look.company
+    day, store = company.day, visit.service.store
+    changes = day.memo.get("changes", lambda: store.changes(day.as_of).drop(columns=["as_of", "run_id"]))
+    at = [place for one in changes["customer_id"] if (place := company.place(one)) is not None]
+    known = within(company.profile.take(at), visit.caller)[["customer_id", "name", "owner", "expected_loss"]]
     rows = changes.merge(known, on="customer_id", how="inner")
     return day, rows.sort_values(["expected_loss", "customer_id"], ascending=[False, True], ignore_index=True)
 

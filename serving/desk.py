@@ -20,7 +20,7 @@ from serving.api_board import Board, Day
 from serving.kept import Kept
 from serving.ledger import Event
 from serving.list_register import VIEWS, Material, Standing
-from serving.list_rows import READ, Choice, Order, Terms, asked, current, in_order, wanted
+from serving.list_rows import READ, Choice, Order, Terms, asked, current, in_order, searchable, typed, wanted
 from serving.list_settings import terms_with
 from serving.lists import LISTS, ORDER, TASK_ORDER, open_tasks, reasons_to_list, rows_of
 from serving.sheets import Mask, Places, Sheet
@@ -115,6 +115,26 @@ class Company:
         mask[seen.index] = True
         return mask, seen
 
+    def wanted(self, choice: Choice) -> Mask | None:
+        """Whether each customer is wanted; None where all are.
+
+        Raises
+        ------
+        SettingsError
+            If a field of the choice is no column of the customers.
+        """
+        fields, search = asked(choice, self.state.columns), choice.search.strip()
+        if not fields and not search:
+            return None
+        key = ("wanted", tuple(fields.items()), search)
+        found: Mask = self.memo.get(key, lambda: self._wanted(choice, list(fields), search))
+        return found
+
+    def _wanted(self, choice: Choice, fields: list[str], search: str) -> Mask:
+        texts = self.day.memo.get("searchable", lambda: searchable(self.state)) if search else None
+        state = self.state[list(dict.fromkeys([*fields, "name", "customer_id"]))]
+        return np.asarray(wanted(state, choice, texts), dtype=bool)
+
     def states_of(self, caller: Caller) -> pd.DataFrame:
         """How the customers stand whom the caller may see."""
         mine = self.mine(caller)
@@ -132,9 +152,11 @@ class Ledgered:
         self._names = day.profile["customer_id"].tolist()
         self._places = {one: place for place, one in enumerate(self._names)}
         self._known = len(self._places)
-        #: By place: the number of the newest event about each customer.
-        self._touched = np.zeros(self._known, dtype="int64")
+        #: By place: the number of the newest event about each customer, about its tasks, and about its warnings.
+        self._touched = {name: np.zeros(self._known, dtype="int64") for name in ("", TASKS, WARNINGS)}
         self._sheets: dict[str, Sheet] = {}
+        #: What states are made of, once for all customers in the kinds that they want.
+        self._read = typed(day.profile[[name for name in READ if name in day.profile.columns]])
         profile = handed(day.profile, [told.event for told in store.history(kinds=["owner_changed"])])
         state = current(profile, store.account_states(), day.as_of)
         self.company = Company(day, number, profile, state, terms, self._places)
@@ -143,8 +165,9 @@ class Ledgered:
         """Take in the events up to a number."""
         company = self.company
         events = [told.event for told in self._store.history(after=company.number)]
-        touched = self._placed({event.customer_id for event in events if event.customer_id is not None})
-        self._touched[touched] = number
+        for name, about in (("", "customer_id"), (TASKS, "task_id"), (WARNINGS, "episode_id")):
+            touched = [event.customer_id for event in events if event.customer_id and getattr(event, about)]
+            self._touched[name][self._placed(touched)] = number
         profile = handed(company.profile, [event for event in events if event.kind == "owner_changed"])
         entered = {event.customer_id for event in events if event.kind.startswith(("account_", "owner_"))}
         at = sorted(place for one in entered if one is not None and (place := company.place(one)) is not None)
@@ -159,7 +182,7 @@ class Ledgered:
     def _restated(self, profile: pd.DataFrame, at: list[int]) -> pd.DataFrame:
         """How the company stands, with some customers anew."""
         before = self.company.state
-        rows = profile[[name for name in READ if name in profile.columns]].take(at)
+        rows = self._read.take(at).assign(owner=profile["owner"].take(at).astype("str"))
         new = current(rows, self._store.account_states(customers=rows["customer_id"].tolist()), self.company.day.as_of)
         columns = [name for name in new.columns if name in before.columns]
         old = before[columns].take(at).reset_index(drop=True)
@@ -177,8 +200,10 @@ class Ledgered:
             if one not in self._places:
                 self._places[one] = len(self._names)
                 self._names.append(one)
-        if len(self._places) > len(self._touched):
-            self._touched = np.append(self._touched, np.zeros(len(self._places) - len(self._touched), dtype="int64"))
+        for name, touched in self._touched.items():
+            if len(self._places) > len(touched):
+                more = np.zeros(len(self._places) - len(touched), dtype="int64")
+                self._touched[name] = np.append(touched, more)
         return np.fromiter((self._places[one] for one in customers), dtype=np.intp, count=len(customers))
 
     def sheet(self, name: str) -> Sheet:
@@ -187,13 +212,14 @@ class Ledgered:
         if (there := self._sheets.get(name)) is not None and there.number >= number:
             return there
         names = (*LISTS, TOLD_TASKS) if name in (*LISTS, TOLD_TASKS) else (name,)
-        touched = None if there is None else np.flatnonzero(self._touched > there.number)
+        when = self._touched.get(name, self._touched[""])
+        touched = None if there is None else np.flatnonzero(when > there.number)
         if touched is None or len(touched) > MANY:
             for one, rows in self._made(names, None).items():
                 self._sheets[one] = Sheet(number, rows, self._placed(rows["customer_id"]))
             gc.freeze()  # lasts as long as the day: a collection need not look through it each time
         elif len(touched):
-            gone = np.zeros(len(self._touched), dtype=bool)
+            gone = np.zeros(len(self._names), dtype=bool)
             gone[touched] = True
             for one, rows in self._made(names, touched).items():
                 old = self._sheets[one]
@@ -333,11 +359,10 @@ class Look:
         """
         with self._lock:
             sheet = self._kept.sheet(name)
-        mine = None if caller is None else self.company.mine(caller)
-        mask = None if mine is None else _among(mine, sheet.places)
-        if choice is not None:
-            mask = _chosen(self.company.state, sheet.places, mask, choice)
-        return sheet.of(mask)
+        masks = [] if caller is None else [self.company.mine(caller)]
+        masks += [] if choice is None else [self.company.wanted(choice)]
+        among = [_among(mask, sheet.places) for mask in masks if mask is not None]
+        return sheet.of(np.logical_and.reduce(among) if among else None)
 
 
 def _among(mine: Mask, places: Places) -> Mask:
@@ -345,17 +370,4 @@ def _among(mine: Mask, places: Places) -> Mask:
     known = places < len(mine)
     found: Mask = np.zeros(len(places), dtype=bool)
     found[known] = mine[places[known]]
-    return found
-
-
-def _chosen(state: pd.DataFrame, places: Places, mask: Mask | None, choice: Choice) -> Mask | None:
-    """Which rows are of customers that are wanted."""
-    fields = asked(choice, state.columns)
-    if not fields and not choice.search.strip():
-        return mask
-    rows = np.arange(len(places)) if mask is None else np.flatnonzero(mask)
-    columns = list(dict.fromkeys([*fields, "name", "customer_id"]))
-    kept = wanted(state[columns].take(places[rows]), choice).to_numpy()
-    found: Mask = np.zeros(len(places), dtype=bool)
-    found[rows[kept]] = True
     return found

@@ -210,13 +210,7 @@ def current(profile: pd.DataFrame, entered: pd.DataFrame | None, as_of: date) ->
         cycle; below 0 not yet), ``cycles`` (days since the last order in cycles), ``action_done`` (bool: there was
         contact on the planned day or later) and ``reviewed_at``, ``reviewed_by``, ``updated_at``, ``updated_by``.
     """
-    unknown = {name: None for name in (*_DAYS, *_TEXTS, *_NUMBERS) if name not in profile.columns}
-    state = profile.reset_index(drop=True).assign(as_of=pd.Timestamp(as_of), **unknown)
-    state = state.assign(
-        **{name: as_days(state[name]) for name in _DAYS},
-        **{name: state[name].astype("str") for name in _TEXTS},
-        **{name: state[name].astype("float64") for name in _NUMBERS},
-    )
+    state = typed(profile.reset_index(drop=True).assign(as_of=pd.Timestamp(as_of)))
     since = _entered(entered, state["customer_id"])
     contact = pd.concat([state["last_contact_on"], since["last_contact_on"]], axis=1).max(axis=1)
     planned = since["next_action_on"].notna() | since["next_action_text"].notna()
@@ -230,6 +224,17 @@ def current(profile: pd.DataFrame, entered: pd.DataFrame | None, as_of: date) ->
         **{name: since[name] for name in ("reviewed_at", "reviewed_by", "updated_at", "updated_by")},
     ).drop(columns="risk")
     return _derived(state, pd.Timestamp(as_of))
+
+
+def typed(profile: pd.DataFrame) -> pd.DataFrame:
+    """A profile whose columns of :data:`READ` are all there and of their kinds; what is so already is not touched."""
+    unknown = {name: None for name in READ if name not in profile.columns}
+    profile = profile.assign(**unknown) if unknown else profile
+    kinds = {name: column.dtype for name, column in profile.items()}
+    days = {name: as_days(profile[name]) for name in _DAYS if kinds[name] != "datetime64[s]"}
+    texts = {name: profile[name].astype("str") for name in _TEXTS if kinds[name] != "str"}
+    numbers = {name: profile[name].astype("float64") for name in _NUMBERS if kinds[name] != "float64"}
+    return profile.assign(**days, **texts, **numbers) if days or texts or numbers else profile
 
 
 def _derived(state: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
@@ -308,16 +313,24 @@ def asked(choice: Choice, columns: Collection[Any]) -> dict[str, str]:
     return fields
 
 
-def wanted(state: pd.DataFrame, choice: Choice) -> pd.Series:
-    """Whether each customer of :func:`current` is wanted; raises as :func:`asked` does."""
+def searchable(state: pd.DataFrame) -> list[str]:
+    """What a search looks through, of each customer: its name and its id."""
+    texts = [state[name].fillna("").tolist() for name in ("name", "customer_id")]
+    return [f"{name}\0{customer}".casefold() for name, customer in zip(*texts, strict=True)]
+
+
+def wanted(state: pd.DataFrame, choice: Choice, sought_in: list[str] | None = None) -> pd.Series:
+    """Whether each customer of :func:`current` is wanted; raises as :func:`asked` does.
+
+    `sought_in` is :func:`searchable` of them, where somebody has it already.
+    """
     kept = pd.Series(True, index=state.index)
     for name, value in asked(choice, state.columns).items():
         column = state[name]
         kept &= column.isna() if value == NONE else _as_text(column) == value.casefold()
     if sought := choice.search.strip().casefold():
-        texts = [state[name].fillna("").tolist() for name in ("name", "customer_id")]
-        found = [sought in name.casefold() or sought in one.casefold() for name, one in zip(*texts, strict=True)]
-        kept &= np.array(found, dtype=bool)
+        texts = searchable(state) if sought_in is None else sought_in
+        kept &= np.array([sought in one for one in texts], dtype=bool)
     return kept
 
 

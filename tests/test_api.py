@@ -140,7 +140,7 @@ def test_without_a_published_day_or_its_events_it_is_a_503(served: Served, tmp_p
     assert str(tmp_path) not in answer.text
     assert served.get("ann", "/lists/red").status_code == 200, "lists need no events"
     with Store.open(f"sqlite:///{tmp_path / 'empty.db'}") as store:
-        many = {name: served.service.requests for name in ("requests", "attempts")}
+        many = dict.fromkeys(("requests", "attempts"), served.service.requests)
         empty = Service.of(store, served.clock, UTC, served.service.accounts, **many)
         with store.writing() as connection:
             served.tokens["ann"] = create_token(connection, "ann", "rep", owner="Ann", now=served.clock(), days=1)[1]

@@ -236,3 +236,23 @@ def test_the_daily_run_publishes_the_record_of_the_days_before_it(company: Compa
     every = next(row for row in report["levels"] if row["level"] == "all")
     assert (report["first"], report["until"]) == (TRAINED.isoformat(), DAY.isoformat())
     assert every["episodes"] == every["waiting"] == opened_then > 0
+
+
+def test_each_warning_is_told_with_what_became_of_it(store) -> None:
+    monday(store)
+    treat(store, "dan", 3)
+    found = told(store, 120)["warnings"]
+    rows = dict(
+        zip(found["episode_id"], zip(found["lost"], found["treated"], found["lost_on"], strict=True), strict=True)
+    )
+    assert rows == {
+        f"ann-{MONDAY}": (1, 0, day(100)), f"bob-{MONDAY}": (0, 0, None),
+        f"cid-{MONDAY}": (1, 0, None), f"dan-{MONDAY}": (0, 1, None),
+    }  # fmt: skip
+    assert told(store, 44)["warnings"]["lost"] == [None] * 4, "no window has passed"
+
+
+def test_losses_without_a_warning_are_named_and_those_that_were_warned_of_are_not(store) -> None:
+    monday(store)
+    found = told(store, 120)["misses"]
+    assert found == {"n": 1, "losses": [{"customer_id": "eve", "lost_on": day(20), "revenue": 300.0}]}

@@ -258,9 +258,9 @@ def _late(view: View, days: float | None) -> str:
 
 
 def _planned(view: View, row: Mapping[str, Any]) -> list[str]:
-    if unknown(row["next_action_on"]) and not row["next_action_text"]:
-        return [view.say(NOTHING_PLANNED)]
-    return [view.day(row["next_action_on"]), *([row["next_action_text"]] if row["next_action_text"] else [])]
+    told = [view.day(row["next_action_on"])] if row["next_action_on"] else []
+    told += [row["next_action_text"]] if row["next_action_text"] else []
+    return told or [view.say(NOTHING_PLANNED)]
 
 
 def _parts(view: View, standing: Standing) -> list[str]:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
-import pandas as pd
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
 from features.errors import KizashiError
 from features.source_record import SourceRecord
 from serving.access import EVERYONE, SET
+from serving.api_board import Day
 from serving.api_errors import Refused
 from serving.api_visit import Word
 from serving.exports import MEDIA_TYPES, Sheet, written
@@ -34,13 +34,11 @@ NO_EVENTS = text("The clean events are not in the folder of this service, so tha
 @router.get("/data")
 def data(view: Overseeing) -> Response:
     """Sources, rows set aside, coverage, model and runs."""
-    company = view.service.desk.look().company
-    day = company.day
+    day = view.visit.look.company.day
     record, runs = record_of(view), view.service.store.runs()
     version = day.published.run.model_version
-    health: pd.DataFrame = company.memo.get(("health of the day",), lambda: view.service.store.health(as_of=day.as_of))
     effects = view.service.effects
-    reports = view.service.store.reports(day.as_of)
+    reports = day.memo.get("reports", lambda: view.service.store.reports(day.as_of))
     dead = view.service.store.notices(state="dead")
     return view.page(
         "data.html",
@@ -53,7 +51,7 @@ def data(view: Overseeing) -> Response:
         absent=[] if record is None else parts.absent_rows(record, view),
         sums=None if record is None else parts.sums(record, view),
         faults=[] if record is None else parts.fault_rows(record, view),
-        tables=_coverage(day.profile, health, view),
+        tables=day.memo.get(("coverage", view.locale), lambda: _coverage(day, view)),
         model=parts.model_facts(None if effects is None else effects.model(), version, runs, view),
         card=_lines(reports.get("model_card")),
         silent=sorted(reports.get("silent_rules") or {}),
@@ -73,7 +71,9 @@ def record_of(view: View) -> SourceRecord | None:
         return None
 
 
-def _coverage(profile: pd.DataFrame, health: pd.DataFrame, view: View) -> list[dict[str, Any]]:
+def _coverage(day: Day, view: View) -> list[dict[str, Any]]:
+    """How much is known of how many customers, as the day was published."""
+    profile, health = day.profile, view.service.store.health(as_of=day.as_of)
     return [
         parts.cohort_table(profile, view),
         parts.grade_table(profile, view),

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
+from babel import dates
+
 from serving.change_words import rule_text
 from serving.charts import SIGNS
 from serving.list_rows import NONE
@@ -18,6 +20,8 @@ from serving.words.speech import text
 
 Row = Mapping[str, Any]
 
+_LOOKS = {"day": "day", "month": "day", "moment": "day", "step": "step"}
+
 
 def sortable(kind: str) -> bool:
     """Whether a column of this kind can be sorted by."""
@@ -26,7 +30,7 @@ def sortable(kind: str) -> bool:
 
 def look_of(kind: str) -> str:
     """The class that the cells of a kind bear."""
-    return "number" if kind in FIGURES else "day" if kind in ("day", "moment") else ""
+    return "number" if kind in FIGURES else _LOOKS.get(kind, "")
 
 
 class Cells:
@@ -47,6 +51,7 @@ class Cells:
             "times": lambda value, _: view.number(value, 1),
             "days": lambda value, _: self._days(float(value)),
             "day": lambda value, _: view.day(value),
+            "month": self._month,
             "moment": lambda value, _: view.moment(value),
             "year": lambda value, _: str(int(value)),
             "yes": lambda value, _: view.say(YES) if value else view.say(NO),
@@ -90,6 +95,10 @@ class Cells:
 
     def _person(self, value: Any, _: Column) -> str:
         return self._view.say(NOBODY) if value == NONE else str(value)
+
+    def _month(self, value: date | str, _: Column) -> str:
+        day = date.fromisoformat(value[:10]) if isinstance(value, str) else value
+        return str(dates.format_skeleton("yMMM", day, locale=self._view.words.locale))
 
     def _choice(self, value: Any, column: Column) -> str:
         return choice_name(column.codes, value, self._view.locale) if value in CHOICES[column.codes] else str(value)

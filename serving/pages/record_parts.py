@@ -69,8 +69,13 @@ class Told:
 
 
 def read(view: View) -> Told:
-    """What there is to tell on the newest day."""
-    store, day = view.service.store, view.service.board.newest()
+    """What there is to tell on the newest day, read once after each event."""
+    told: Told = view.visit.look.company.memo.get("record", lambda: _read(view))
+    return told
+
+
+def _read(view: View) -> Told:
+    store, day = view.service.store, view.visit.look.company.day
     reports = store.reports(day.as_of)
     rows = store.episodes().rows
     rows = rows[rows["close_reason"] != SUPERSEDED].reset_index(drop=True)
@@ -297,6 +302,11 @@ def misses(view: View, told: Told) -> dict[str, Any] | None:
 
 def names_of(day: Day) -> dict[str, str]:
     """What customers are called, where that is known."""
+    named: dict[str, str] = day.memo.get("names", lambda: _names(day))
+    return named
+
+
+def _names(day: Day) -> dict[str, str]:
     if "name" not in day.profile:
         return {}
     pairs = zip(day.profile["customer_id"], day.profile["name"], strict=True)

@@ -207,16 +207,18 @@ def set_off_by(view: View, task: Mapping[str, Any]) -> dict[str, Any]:
     if months := facts.get("budget_months"):
         lines.append(view.say(MONTHS, months=", ".join(map(str, months))))
     told = {**facts, **dict(facts.get("evidence") or {})}
+    if "lost_on" in told or told.get("crossed_on") == task["created_on"]:
+        told.pop("crossed_on", None)  # says nothing more
     cells = Cells(view)
     return {
         "lines": lines,
         "facts": [
-            {"label": view.say(column.heading), "lines": [_fact(view, cells, column, told[name])]}
+            {"label": view.say(column.heading), "text": _fact(view, cells, column, told[name])}
             for name, column in FACTS.items()
             if name in told and not unknown(told[name])
         ],
         "missing": list(dict.fromkeys(view.say(MISSING[one]) for one in facts.get("missing") or () if one in MISSING)),
-        "told": ", ".join(facts.get("recipients") or ()),
+        "told": ", ".join(one for one in facts.get("recipients") or () if one != task["owner"]),
     }
 
 
@@ -311,7 +313,7 @@ def _day(value: date | str) -> date:
 LATE = plural("{n} day late", "{n} days late")
 ASLEEP = text("Put off until {day}")
 TOLD = text("{name}: {value}")
-SPEAKS = text("What speaks for it most: {dimension}.")
+SPEAKS = text("The signs are strongest here: {dimension}.")
 FROM_TO = text("It changed from {before} to {after}.")
 BUDGET = text("It may be paid from the retention budget.")
 MONTHS = text("The customer's budget is decided soon, in the months: {months}.")

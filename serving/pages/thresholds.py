@@ -234,8 +234,9 @@ def _money(
         (view.say(text("Pays from this share kept")), "number"),
     ]  # fmt: skip
     rows = []
-    for which, mine in ((text("{level}, as chosen"), chosen), (text("{level}, as in use"), used)):
-        for code, place in (mine or {}).items():
+    in_use, as_chosen = text("{level}, as in use"), text("{level}, as chosen")
+    for which, mine in ((in_use, chosen),) if used is None else ((as_chosen, chosen), (in_use, used)):
+        for code, place in mine.items():
             if place is None:
                 continue
             one = at(held, place)

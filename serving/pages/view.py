@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import pandas as pd
-from babel import dates
+from babel import Locale, dates
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
@@ -139,7 +139,7 @@ class View:
         if unknown(value):
             return DASH
         day = date.fromisoformat(value[:10]) if isinstance(value, str) else value
-        return str(dates.format_date(day, "medium", locale=self.words.locale))
+        return _day(day, self.words.locale)
 
     def moment(self, value: datetime | str | None) -> str:
         """A moment in the company's time zone; a dash where it is unknown."""
@@ -251,6 +251,12 @@ class View:
 DASH = "\N{EN DASH}"
 #: What is said after something was done, by the code that the address then bears; forms fill it as they are offered.
 DONE: dict[str, str] = {}
+
+
+@lru_cache(maxsize=4096)
+def _day(day: date, locale: Locale) -> str:
+    """A day in a language; pages write the same ones again and again."""
+    return str(dates.format_date(day, "medium", locale=locale))
 
 
 def unknown(value: Any) -> bool:

@@ -55,16 +55,16 @@ FIELDS: Mapping[str, str] = {
     "last_owner": text("By whom"),
     "quotes": text("Quotes in all"),
     "amount": text("Amount"),
-    "open": text("Open"),
-    "won": text("Won"),
-    "lost": text("Lost"),
+    "open": text("Still open"),
+    "won": text("Quotes won"),
+    "lost": text("Quotes lost"),
     "undelivered_lines": text("Lines not delivered yet"),
     "next_promised_on": text("Next promised delivery"),
     "late_lines": text("Lines delivered late"),
     "fill_rate_365d": text("Lines delivered in full, 12 months"),
     "owed": text("Owed"),
     "open_invoices": text("Open invoices"),
-    "overdue": text("Overdue"),
+    "overdue": text("Of it overdue"),
     "oldest_issued_at": text("Oldest of"),
     "volume": text("Volume"),
     "frequency": text("Frequency"),
@@ -122,7 +122,7 @@ ROLES: Mapping[str, str] = {
     "unknown": text("Role not known"),
 }
 STATES: Mapping[str, str] = {
-    "warm": text("Warm"), "cooling": text("Cooling down"), "lost": text("Lost"), "gap": text("Gap"),
+    "warm": text("Warm"), "cooling": text("Cooling down"), "lost": text("Contact lost"), "gap": text("Gap"),
 }  # fmt: skip
 ISSUES: Mapping[str, str] = {
     "overdue milestone": text("Overdue milestone"),

@@ -10,15 +10,15 @@ from serving.words.speech import language, text
 #: How a value is told: who it is, a text as it stands, a figure, a day, a code by its name, or several sentences.
 Kind = Literal[
     "customer", "name", "person", "text", "level", "stage", "choice", "code",
-    "money", "share", "change", "number", "decimal", "times", "days", "day", "moment", "year", "yes",
+    "money", "share", "change", "number", "decimal", "times", "days", "day", "month", "moment", "year", "yes",
     "why", "reasons", "step", "rules",
 ]  # fmt: skip
 #: Kinds that stand at the right edge, one figure under the other.
 FIGURES = ("money", "share", "change", "number", "decimal", "times", "days")
 #: Kinds in whose order a list makes sense to a reader; codes would stand in the order of their letters.
-SORTABLE = (*FIGURES, "name", "person", "text", "day", "moment", "year", "yes")
+SORTABLE = (*FIGURES, "name", "person", "text", "day", "month", "moment", "year", "yes")
 #: Kinds whose largest values are wanted first.
-LARGEST_FIRST = (*FIGURES, "day", "moment", "year", "yes")
+LARGEST_FIRST = (*FIGURES, "day", "month", "moment", "year", "yes")
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ COLUMNS: Mapping[str, Column] = {
     "name": Column(text("Customer"), "name"),
     "owner": Column(_SALES_PERSON, "person"),
     "supervisor": Column(text("Supervisor"), "person"),
-    "rank": Column(text("Rank"), "text"),
+    "rank": Column(text("Customer rank"), "text"),
     "region": Column(text("Region"), "text"),
     "industry": Column(text("Industry"), "text"),
-    "level": Column(text("Level"), "level"),
+    "level": Column(text("Warning level"), "level"),
     "detected_level": Column(text("Level of the warning"), "level"),
     "stage": Column(text("Stage"), "stage"),
     "queue": Column(text("Queue"), "choice", "queue"),
@@ -70,7 +70,7 @@ COLUMNS: Mapping[str, Column] = {
     "highlight": Column(text("What it calls for"), "code", "highlight"),
     "important_by": Column(text("Important by"), "code", "important_by"),
     "was": Column(text("Was before"), "code", "was"),
-    "outcome": Column(text("Record"), "code", "outcome"),
+    "outcome": Column(text("State of the record"), "code", "outcome"),
     "approach": Column(text("What was done"), "choice", "approach"),
     "stopped_why": Column(text("Why the orders had stopped"), "choice", "why"),
     "shown": Column(text("Chance may be told"), "text"),
@@ -82,12 +82,12 @@ COLUMNS: Mapping[str, Column] = {
     "next_action_on": Column(_NEXT_ACTION, "day"),
     "next_action_text": Column(text("What is planned"), "text"),
     "due_on": Column(_DUE_DAY, "day"),
-    "days_since_last_order": Column(text("Time since the last order"), "days"),
+    "days_since_last_order": Column(text("No order for"), "days"),
     "order_cycle_days": Column(text("Usual time between orders"), "days"),
-    "days_late": Column(text("Beyond the usual time"), "days"),
+    "days_late": Column(text("Days late"), "days"),
     "cycles": Column(text("Silence in usual times"), "times"),
-    "days_since_last_interaction": Column(text("Time since the last contact"), "days"),
-    "days_not_visited": Column(text("Time since the last visit"), "days"),
+    "days_since_last_interaction": Column(text("No contact for"), "days"),
+    "days_not_visited": Column(text("No visit for"), "days"),
     "last_contact_on": Column(_LAST_CONTACT, "day"),
     "last_order_on": Column(text("Last order"), "day"),
     "first_order_on": Column(text("First order"), "day"),
@@ -110,7 +110,7 @@ COLUMNS: Mapping[str, Column] = {
     "silent": Column(text("Without contact for long"), "number"),
     "unknown": Column(text("Last contact not known"), "number"),
     "day": Column(text("Day"), "day"),
-    "begins": Column(text("Month from"), "day"),
+    "begins": Column(text("Month"), "month"),
     "days": Column(text("Days with contacts"), "number"),
     "customers": Column(text("Customers contacted"), "number"),
     "contacts": Column(text("Contacts"), "number"),
@@ -146,8 +146,8 @@ ON_LIST: Mapping[tuple[str, str], Column] = {
 
 #: What a task was set off by, fact by fact, as far as there are words for it.
 FACTS: Mapping[str, Column] = {
-    "level": Column(text("Level"), "level"),
-    "rank": Column(text("Rank"), "text"),
+    "level": Column(text("Level at that time"), "level"),
+    "rank": Column(text("Customer rank"), "text"),
     "days_since_last_order": COLUMNS["days_since_last_order"],
     "order_cycle_days": COLUMNS["order_cycle_days"],
     "late_order_multiple": Column(text("Late from so many usual times on"), "times"),
@@ -172,7 +172,7 @@ FACTS: Mapping[str, Column] = {
     "contact_days": Column(text("A contact is due after"), "days"),
     "changed_on": Column(text("Changed on"), "day"),
     "lost_on": Column(text("Counts as lost since"), "day"),
-    "crossed_on": Column(text("Since"), "day"),
+    "crossed_on": Column(text("True since"), "day"),
 }
 
 

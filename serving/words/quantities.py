@@ -9,9 +9,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from babel import dates, numbers
+from babel import Locale, dates, numbers
 
 from serving.words.speech import Figure, Language, Plural, plural, text
 
@@ -56,6 +57,10 @@ _MORE = text("more than {amount}")
 _NOTHING = text("nothing")
 
 
+#: So many numbers and amounts are remembered as they were written: pages say the same ones again and again.
+REMEMBERED = 8192
+
+
 @dataclass(frozen=True)
 class Speaker:
     """A language together with the currency that amounts are in ("" = unnamed)."""
@@ -76,8 +81,7 @@ class Speaker:
 
     def number(self, value: float, decimals: int = 0) -> str:
         """The number with the locale's separators, zeros at its end left out."""
-        pattern = "#,##0" + ("." + "#" * decimals if decimals else "")
-        return numbers.format_decimal(_rounded(value, decimals), format=pattern, locale=self.language.locale)
+        return _in_numbers(value, decimals, self.language.locale)
 
     def counted(self, value: float, kind: str, whole_from: float = _WHOLE_FROM) -> str:
         """A count with its noun; a small average keeps one decimal."""
@@ -102,19 +106,7 @@ class Speaker:
 
     def money(self, value: float, figures: int = 3) -> str:
         """An amount, whole from 10 on, to that many figures."""
-        small = abs(value) < 10 and value != round(value)
-        shown = _rounded(value, 2) if small else _to_figures(value, figures)
-        pattern = "#,##0.00" if small else "#,##0"
-        if not self.currency:
-            return numbers.format_decimal(shown, format=pattern, locale=self.language.locale)
-        standard = self.language.locale.currency_formats["standard"].pattern
-        return numbers.format_currency(
-            shown,
-            self.currency,
-            format=standard.replace("#,##0.00", pattern),
-            locale=self.language.locale,
-            currency_digits=False,
-        )
+        return _in_money(value, figures, self.currency, self.language.locale)
 
     def share(self, value: float) -> str:
         """A share in per cent; below 1 % with a decimal, and 100 % only where nothing is left over."""
@@ -180,6 +172,25 @@ class Speaker:
     def about_amount(self, value: float) -> str:
         """A usual amount."""
         return self.amount(0) if value == 0 else self.language.words(_ABOUT, amount=self.money(value, 2))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _in_numbers(value: float, decimals: int, locale: Locale) -> str:
+    pattern = "#,##0" + ("." + "#" * decimals if decimals else "")
+    return numbers.format_decimal(_rounded(value, decimals), format=pattern, locale=locale)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _in_money(value: float, figures: int, currency: str, locale: Locale) -> str:
+    small = abs(value) < 10 and value != round(value)
+    shown = _rounded(value, 2) if small else _to_figures(value, figures)
+    pattern = "#,##0.00" if small else "#,##0"
+    if not currency:
+        return numbers.format_decimal(shown, format=pattern, locale=locale)
+    standard = locale.currency_formats["standard"].pattern
+    return numbers.format_currency(
+        shown, currency, format=standard.replace("#,##0.00", pattern), locale=locale, currency_digits=False
+    )
 
 
 def _rounded(value: float, decimals: int) -> Decimal:

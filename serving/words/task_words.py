@@ -8,7 +8,7 @@ from serving.words.speech import text
 KIND_NAMES: Mapping[str, str] = {
     "order_late": text("Order is late"),
     "temperature_down": text("Temperature went down"),
-    "risk_high": text("High risk"),
+    "risk_high": text("Risk became high"),
     "orders_stopped": text("Orders have stopped"),
     "contact_changed": text("New contact"),
     "follow_up_a": text("Contact due, rank A"),
