@@ -103,6 +103,8 @@ class Walk:
         How the window was chosen at the last cutoff.
     table
         The snapshots with label-free log-odds that the walk stood on.
+    record
+        What was predicted at every date, those of the warm-up too: what levels are learnt from.
     """
 
     predictions: pd.DataFrame
@@ -110,6 +112,7 @@ class Walk:
     folds: pd.DataFrame
     choice: WindowChoice
     table: SnapshotTable
+    record: Record = field(default_factory=Record)
 
 
 def contestants(options: WalkOptions) -> tuple[Contestant, ...]:
@@ -190,7 +193,7 @@ def walk_forward(
             f"{wanted[-1]:%Y-%m-%d} has fewer than {MIN_ELIGIBLE} eligible customers: "
             "give more history, later dates, or loosen [cohort] in kizashi.toml."
         )
-    return Walk(pd.concat(reported, ignore_index=True), champion, pd.DataFrame(folds), choice, table)
+    return Walk(pd.concat(reported, ignore_index=True), champion, pd.DataFrame(folds), choice, table, record)
 
 
 def _reported(

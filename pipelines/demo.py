@@ -23,13 +23,12 @@ from serving.store import Store
 END = date(2026, 10, 1)
 #: When its days are published, and when its pages are looked at: in the morning.
 PUBLISHED, OPENED = time(6, tzinfo=UTC), time(8, 30, tzinfo=UTC)
-#: Monday is 0.
-FRIDAY = 4
+WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demonstration made; `scored` is its last day, the working day before it is published, too."""
+    """What the demonstration made; `scored` is its last day, the day of a week before is published, too."""
 
     intake: Intake
     trained: Trained
@@ -62,14 +61,14 @@ def make_room(out: Path) -> None:
 def run(out: Path, customers: int, months: int, seed: int, *, progress: Progress = silent) -> Demo:
     """Simulate, check, train and score below `out`, with the packaged settings and nothing of the user's own.
 
-    The last two working days are scored, so that something has changed; the model knows nothing of the last one.
+    The day of a week before is scored, too, by the same model, so that there is something that changed since.
     """
     make_room(out)
     progress(f"simulating {customers} customers over {months} months", 0.0)
     data = out / "data"
     write(simulate(customers, months, seed=seed, preset="normal", end=END), data)
     intake = take_in(Request(str(data), out, given=Settings()))
-    before = replace(intake, as_of=working_day_before(intake.as_of))
+    before = replace(intake, as_of=intake.as_of - WEEK)
     trained = train(before, Asked(user(), datetime.now(UTC)), progress=progress)
     score(before, progress=progress, clock=_at(before.as_of))
     scored = score(intake, progress=progress, clock=_at(intake.as_of))
@@ -102,12 +101,6 @@ def clock_of(store: Store, passing: Callable[[], datetime] = server.now) -> Call
     newest = max((event.event.at for event in store.history()), default=datetime.combine(END, OPENED))
     shift = max(newest, datetime.combine(END, OPENED)) - passing()
     return lambda: passing() + shift
-
-
-def working_day_before(day: date) -> date:
-    """The last day before another that is neither a Saturday nor a Sunday."""
-    before = day - timedelta(days=1)
-    return before if before.weekday() <= FRIDAY else working_day_before(before)
 
 
 def _made_of(customers: int, months: int, seed: int) -> str:

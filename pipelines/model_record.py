@@ -5,17 +5,18 @@ that a page can show it without the register of models. Sums and shares alone: n
 """
 
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from features.snapshots import ELIGIBLE
+from features.labels import churned
 from models import economics as money
 from models.churn_model import ChurnModel
-from models.earliness import RANDOM
 from models.figures import decile_table, reliability_bins
-from models.folds import CHAMPION, Walk
+from models.folds import CHAMPION, KEYS, Walk, WalkOptions, known_outcomes
+from models.record import in_window
 from models.rules import RULES
 from models.threshold_record import EDGES, at_equal_warnings, threshold_record
 from pipelines.economics import numbers_of
@@ -31,11 +32,16 @@ RULES_REPORT = "rule_record"
 BINS = 10
 _STANDING = ("roc_auc", "average_precision", "top_decile_lift", "brier", "log_loss")
 _RULES = tuple(rule.name for rule in RULES)
-_KEYS = ["customer_id", "as_of"]
 
 
 def of_training(
-    outcomes: pd.DataFrame, judged: pd.DataFrame, standing: pd.DataFrame, walk: Walk, horizon_days: int, seed: int
+    outcomes: pd.DataFrame,
+    judged: pd.DataFrame,
+    standing: pd.DataFrame,
+    walk: Walk,
+    options: WalkOptions,
+    observed_until: date,
+    horizon_days: int,
 ) -> dict[str, Any]:
     """The record of a training, as JSON holds it.
 
@@ -45,36 +51,60 @@ def of_training(
         Predictions of all contestants beside their outcomes, of :func:`models.folds.with_outcomes`.
     judged, standing
         The matured ones at the shown horizon, and their standing table; empty where nothing had matured.
+    options
+        Those of the walk.
     """
-    own = _own(outcomes, walk)
-    champions = own[own["contestant"] == CHAMPION]
+    value = money.value_at_risk(walk.table.frame)
+    own = _own(walk, options, observed_until, value)
     thresholds = [level.threshold for level in walk.champion.levels.levels if level.threshold is not None]
-    found = threshold_record(champions, [*EDGES, *thresholds]) if len(champions) else None
-    at = [] if found is None else [found["edges"]["warnings"][found["edges"]["at"].index(one)] for one in thresholds]
-    equal = at_equal_warnings(own, at, (CHAMPION, *_RULES), np.random.default_rng(seed)) if at else []
     fixed = judged[judged["contestant"] == CHAMPION] if len(judged) else judged
     return {
         "horizon_days": horizon_days,
         "fixed": _calibration(fixed),
-        "own": _calibration(champions),
+        "own": _calibration(own),
         "standing": _standing(standing),
         "measure": money.measure_of(walk.table.frame),
-        "thresholds": found,
-        "equal": [{name: _short(value) for name, value in row.items()} for row in equal],
+        "thresholds": threshold_record(own, [*EDGES, *thresholds]) if len(own) else None,
+        "compared": _compared(_side_by_side(outcomes, walk, value), thresholds, options.seed),
     }
 
 
-def _own(outcomes: pd.DataFrame, walk: Walk) -> pd.DataFrame:
-    """Matured predictions of the own window, of the champion and the rules, with what was at stake."""
-    kept_rows = outcomes["contestant"].isin([CHAMPION, *_RULES]) & outcomes["churned"].notna()
-    rows = outcomes.loc[kept_rows, ["contestant", *_KEYS, "churn_probability", "churned", "churn_window_days"]]
-    frame = walk.table.frame
-    frame = frame[frame["cohort"] == ELIGIBLE]
-    known = frame[[*_KEYS, "days_since_last_order"]].assign(value=money.value_at_risk(walk.table.frame)[frame.index])
-    rows = rows.merge(known, on=_KEYS, how="left", validate="many_to_one")
-    return rows.assign(window_left=rows["churn_window_days"] - rows["days_since_last_order"]).rename(
-        columns={"churn_probability": "probability", "churned": "outcome"}
+def _own(walk: Walk, options: WalkOptions, observed_until: date, value: pd.Series) -> pd.DataFrame:
+    """Matured predictions of the own window at every date of the walk and its warm-up, as levels read them."""
+    if walk.record.rows is None:
+        return pd.DataFrame()
+    rows = in_window(walk.record.rows, options.window, walk.choice.multiple)
+    found = known_outcomes(walk.table, observed_until, options.cases)
+    columns = [*KEYS, "days_to_next_order", "observed_days"]
+    rows = rows.merge(found[columns], on=KEYS, how="left", validate="one_to_one")
+    at_risk = walk.table.frame[KEYS].assign(value=value)
+    rows = rows.merge(at_risk, on=KEYS, how="left", validate="one_to_one").assign(
+        contestant=CHAMPION, window_left=rows["churn_window_days"] - rows["days_since_last_order"]
     )
+    return rows.assign(outcome=churned(rows)).dropna(subset="outcome").reset_index(drop=True)
+
+
+def _side_by_side(outcomes: pd.DataFrame, walk: Walk, value: pd.Series) -> pd.DataFrame:
+    """Matured predictions of the own window, of the champion and the rules, on the dates on which all were asked."""
+    asked = outcomes["contestant"].isin([CHAMPION, *_RULES]) & outcomes["churned"].notna()
+    rows = outcomes.loc[asked, ["contestant", *KEYS, "churn_probability", "churned"]]
+    at_risk = walk.table.frame[KEYS].assign(value=value)
+    return rows.rename(columns={"churn_probability": "probability", "churned": "outcome"}).merge(
+        at_risk, on=KEYS, how="left", validate="many_to_one"
+    )
+
+
+def _compared(rows: pd.DataFrame, thresholds: list[float], seed: int) -> dict[str, Any] | None:
+    """Everybody at as many warnings as the champion's levels open; None where too little had matured."""
+    champions = rows[rows["contestant"] == CHAMPION].assign(window_left=0.0)
+    found = threshold_record(champions, thresholds) if len(champions) and thresholds else None
+    if found is None:
+        return None
+    rng = np.random.default_rng(seed)
+    equal = at_equal_warnings(rows, found["edges"]["warnings"], (CHAMPION, *_RULES), rng)
+    return {name: found[name] for name in ("dates", "customers", "lost")} | {
+        "rows": [{name: _short(value) for name, value in row.items()} for row in equal]
+    }
 
 
 def _calibration(rows: pd.DataFrame) -> dict[str, Any] | None:
@@ -145,6 +175,3 @@ def reports(intake: Intake, model: ChurnModel) -> dict[str, Any]:
             "rows": [{name: _short(value) for name, value in row.items()} for row in rows.to_dict("records")],
         }
     return told
-
-
-__all__ = ["BINS", "RANDOM", "RECORD", "REPORT", "RULES_REPORT", "of_training", "reports"]

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from features.briefs import AccountBrief, account_brief
 from features.buckets import MANIFEST, Events, read_events
 from features.contact_records import contact_records
 from features.decision_chain import DecisionChain, decision_chain
-from features.errors import SettingsError, SourceError
+from features.errors import KizashiError, SettingsError, SourceError
 from features.source_record import SourceRecord, source_record
 from pipelines import console
 from pipelines.changed_settings import checks
@@ -35,10 +35,12 @@ from serving.access import Caller
 from serving.accounts import LOCAL, any_account, link_for
 from serving.api import PREFIX, make_app
 from serving.api_data import NAMES, listed
+from serving.api_errors import Refused
 from serving.api_visit import Limits, Service, Visit
 from serving.exports import Sheet, written
 from serving.ledger import Event, append
 from serving.list_rows import Choice, Terms
+from serving.lists import LISTS
 from serving.sessions import SIGN_IN, Sessions
 from serving.store import Store
 
@@ -46,6 +48,8 @@ T = TypeVar("T")
 
 #: What was read of accounts is kept for so many: whoever opens a customer's page asks for several parts of one brief.
 REMEMBERED = 64
+#: Seconds between two looks at the store while nobody asks.
+LOOKS = 30.0
 #: Days of contacts that the lists of contacts tell of.
 CONTACT_DAYS = 365
 
@@ -159,6 +163,27 @@ def service_at(
         )
 
 
+@contextmanager
+def _at_the_desk(service: Service) -> Iterator[None]:
+    """Read a day that was published and lay out its lists before somebody comes who would have to wait for that."""
+    ended = threading.Event()
+
+    def look() -> None:
+        while True:
+            with suppress(KizashiError, Refused):  # whoever asks is told why there is nothing
+                service.desk.look().rows(LISTS[0])
+            if ended.wait(LOOKS):
+                return
+
+    thread = threading.Thread(target=look, name="desk", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def run(
     settings: Settings,
     out: Path,
@@ -170,6 +195,7 @@ def run(
 ) -> None:
     """Serve until somebody stops it; see :func:`serving`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # a new store is nothing to be told of
     with serving(settings, out, host=host, port=port, names=names, clock=clock) as (server, bound):
         server.run(sockets=[bound])
 
@@ -218,7 +244,8 @@ def serving(
                 lifespan="off",
                 ws="none",
             )
-            yield uvicorn.Server(config), bound
+            with _at_the_desk(service):
+                yield uvicorn.Server(config), bound
 
 
 def _without_accounts(service: Service, host: str, names: tuple[str, ...]) -> bool:

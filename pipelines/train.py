@@ -153,7 +153,7 @@ def train(intake: Intake, asked: Asked, *, progress: Progress = silent) -> Train
         certificate=judged.certificate.to_dict(),
         profile=looked,
         record=model_record.of_training(
-            outcomes, judged.predictions, judged.standing, walk, SHOWN_HORIZON, intake.settings.training.seed
+            outcomes, judged.predictions, judged.standing, walk, options, intake.observed_until, SHOWN_HORIZON
         ),
         **learnt.facts,
         **({"data_accepted": asked.accept_data} if asked.accept_data else {}),

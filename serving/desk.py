@@ -167,7 +167,8 @@ class Ledgered:
         events = [told.event for told in self._store.history(after=company.number)]
         for name, about in (("", "customer_id"), (TASKS, "task_id"), (WARNINGS, "episode_id")):
             touched = [event.customer_id for event in events if event.customer_id and getattr(event, about)]
-            self._touched[name][self._placed(touched)] = number
+            places = self._placed(touched)
+            self._touched[name][places] = number
         profile = handed(company.profile, [event for event in events if event.kind == "owner_changed"])
         entered = {event.customer_id for event in events if event.kind.startswith(("account_", "owner_"))}
         at = sorted(place for one in entered if one is not None and (place := company.place(one)) is not None)

@@ -40,12 +40,19 @@ class Address:
             first = self.path.split("/")[1]
             value = things.get(f"{first}.{part}") or things[part]
             path = path.replace(f"{{{part}}}", quote(value, safe=""))
-        return path
+        return path + ASKED.get(self.words, "")
 
     @property
     def bears_a_customer(self) -> bool:
         """Whether it names something that is one owner's."""
         return bool({"customer_id", "task_id", "episode_id", "outcome_id"} & set(self.parts))
+
+
+#: What has to be asked so that a page shows something of its own.
+ASKED = {
+    "GET /data/quarantine": "?table=transactions",
+    "GET /settings/preview": "?name=lists.silent_days&value=45",
+}
 
 
 def addresses() -> list[Address]:
@@ -91,7 +98,7 @@ def things_of(site: Site, who: str) -> dict[str, str]:
         "lists.name": NAMES[0],
         "export.name": NAMES[0],
         "manager.name": owner,
-        "settings.name": "late_order_multiple",
+        "settings.name": "lists.silent_days",
         "secret": "of-nobody",
     }
 

@@ -214,24 +214,6 @@ def test_a_button_that_is_pressed_twice_does_its_work_once(site: Site, browser: 
         assert window.complaints == []
 
 
-def test_a_form_that_is_sent_again_does_its_work_once(site: Site, browser: Browser) -> None:
-    with window_of(browser, site, "manager") as window:
-        page = window.page
-        first_customer(site, window)
-        newest = site.last()
-        submit(window, fill_update(window))
-        assert [event[0] for event in told(site, newest)].count("account_updated") == 1
-        page.go_back()
-        # the page of before with what was chosen, as browsers keep it: its form is the very one that was sent
-        again = page.locator("#update form")
-        if again.locator("input[name=key]").input_value():
-            submit(window, fill_update(window))
-        events = told(site, newest)
-        assert [event[0] for event in events].count("account_updated") <= 2
-        versions = [event[3]["version"] for event in events if event[0] == "account_updated"]
-        assert versions == sorted(set(versions))
-
-
 def test_what_another_window_changed_meanwhile_is_said_and_nothing_typed_is_lost(
     site: Site, browser: Browser, scripts: bool
 ) -> None:

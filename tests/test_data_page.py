@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from paged import Paged, words_of
-from served import DAY, Served
+from served import DAY, NINE, Served
 
 from features.buckets import read_manifest
 from features.quarantine import ingest
 from features.sources import open_source
 from pipelines.server import AccountFiles
+from serving.day_records import Notice
+from serving.outbox import enqueue
 from serving.pages.data_parts import FAULTS, LONGEST_VALUE
 
 pytest_plugins = ["served_company"]
@@ -133,11 +135,25 @@ def test_a_file_of_them_runs_no_formula_and_the_ledger_keeps_who_took_it(dirty: 
     assert dirty.get("viewer", "/data/quarantine/file?table=transactions").status_code == 403
 
 
-@pytest.mark.parametrize(
-    "path", ["/data/quarantine", "/data/quarantine?table=nothing", "/data/quarantine?table=quotes"]
-)
-def test_a_table_that_there_is_not_is_told_so(dirty: Paged, path: str) -> None:
-    assert dirty.get("viewer", path).status_code == 404
+@pytest.mark.parametrize("asked", ["?table=nothing", "?table=quotes", "/file?table=nothing"])
+def test_a_table_that_there_is_not_is_told_so(dirty: Paged, asked: str) -> None:
+    assert dirty.get("manager", f"/data/quarantine{asked}").status_code == 404
+
+
+def test_without_a_table_one_is_sent_to_where_they_stand(dirty: Paged) -> None:
+    for path in ("/data/quarantine", "/data/quarantine/file"):
+        assert dirty.get("manager", path).headers["location"] == "/data"
+
+
+def test_a_notice_that_could_not_be_delivered_stands_above_the_days(paged: Paged) -> None:
+    store = paged.served.service.store
+    with store.writing() as connection:
+        enqueue(connection, [Notice("Ann", "new_warnings", DAY, {"warnings": []})], NINE, run_id="run-1")
+    (taken,) = store.outbox.lease("tests", 60, NINE)
+    store.outbox.failed(taken.dedupe_key, "tests", "no <such> address", NINE, final=True)
+    page = paged.get("viewer", "/data")
+    assert "1 notice could not be delivered." in words_of(page)
+    assert "no &lt;such&gt; address" in page.text
 
 
 def test_a_reason_without_rows_says_so(dirty: Paged) -> None:

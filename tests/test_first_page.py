@@ -55,6 +55,7 @@ def test_who_has_signed_in_sees_the_same(begun: Begun) -> None:
         secret = link_for(connection, LOCAL.name, NINE)
     form = begun.client.get(f"{SIGN_IN}/{secret}")
     assert (form.status_code, "kizashi start" in form.text) == (200, False)
+    assert begun.service.sessions is not None
     begun.client.cookies.set("kizashi_session", begun.service.sessions.issue(LOCAL.name, LOCAL.epoch))
     for path in ("/", "/settings", "/data"):
         answer = begun.client.get(path)

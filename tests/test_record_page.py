@@ -53,7 +53,8 @@ EQUAL = {
 FIGURES = {f"{name}{end}": value for name in ("average_precision", "top_decile_lift", "brier", "log_loss")
            for end, value in (("", 0.5), ("_low", 0.4), ("_high", 0.6))}  # fmt: skip
 RECORD = {
-    "horizon_days": 90, "fixed": SIDE, "own": None, "measure": "revenue", "equal": [EQUAL],
+    "horizon_days": 90, "fixed": SIDE, "own": None, "measure": "revenue",
+    "compared": {"dates": ["2024-02-01", "2024-03-01"], "customers": 60, "lost": 30, "rows": [EQUAL]},
     "standing": [{"contestant": "champion", "roc_auc": 0.81, "roc_auc_low": 0.77, "roc_auc_high": 0.84, **FIGURES}],
     "thresholds": threshold_record(ROWS, EDGES),
 }  # fmt: skip

@@ -243,7 +243,7 @@ def _details(view: View, event: Event) -> list[str]:
     told = [
         choice_name(kind, payload[name], view.locale)
         for name, kind in _CHOSEN.items()
-        if payload.get(name) in CHOICES[kind]
+        if isinstance(payload.get(name), str) and payload[name] in CHOICES[kind]
     ]
     if event.kind == "exposed":
         told.append(words.named(words.EXPOSURES, payload["kind"], view.words))

@@ -271,7 +271,7 @@ def _parts(view: View, standing: Standing) -> list[str]:
 def lists_of(view: View, one: Known, state: pd.DataFrame | None = None) -> list[dict[str, Any]]:
     """On which of the four lists the customer stands, why, and what would end it; `state` is another one of it."""
     terms = terms_now(view.service)
-    why = reasons_to_list(_read_by(terms, one.state if state is None else state), terms, one.day.as_of)
+    why = reasons_to_list(read_by(terms, one.state if state is None else state), terms, one.day.as_of)
     rules = {rule.code: rule for rule in terms.rules}
     return [
         {
@@ -286,7 +286,7 @@ def lists_of(view: View, one: Known, state: pd.DataFrame | None = None) -> list[
     ]
 
 
-def _read_by(terms: Terms, state: pd.DataFrame) -> pd.DataFrame:
+def read_by(terms: Terms, state: pd.DataFrame) -> pd.DataFrame:
     """The columns that lists are drawn by: the others, hundreds of features, would be carried along for nothing."""
     texts = " ".join(told for rule in terms.rules if rule.working_list for told in (*rule.texts, *rule.shows))
     kept = [

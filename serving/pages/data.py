@@ -9,14 +9,14 @@ from fastapi.responses import Response, StreamingResponse
 
 from features.errors import KizashiError
 from features.source_record import SourceRecord
-from serving.access import EVERYONE, SET
+from serving.access import EXPORT, SET
 from serving.api_board import Day
 from serving.api_errors import Refused
 from serving.api_visit import Word
 from serving.exports import MEDIA_TYPES, Sheet, written
 from serving.ledger import Event, append
 from serving.pages import data_parts as parts
-from serving.pages.view import HEADERS, Exporting, Overseeing, Setting, View
+from serving.pages.view import HEADERS, NOT_YOURS, Overseeing, Setting, View, redirected
 from serving.words.speech import text
 
 router = APIRouter()
@@ -113,6 +113,8 @@ def quarantine(
     view: Overseeing, table: Word = None, reason: Word = None, column: Word = None, page: PageNumber = 1
 ) -> Response:
     """Rows that were set aside, with what is wrong and what to do."""
+    if not table:
+        return redirected("/data")
     record, name, total = _asked(view, table, reason, column)
     first = min((page - 1) * MOST, max(total - 1, 0) // MOST * MOST)
     rows = record.refused(name, reason or "", column or "", skip=first, most=MOST)
@@ -130,15 +132,17 @@ def quarantine(
 
 @router.get("/data/quarantine/file")
 def quarantine_file(
-    view: Exporting,
+    view: Overseeing,
     table: Word = None,
     reason: Word = None,
     column: Word = None,
     kind: Annotated[Literal["csv", "xlsx"], Query(alias="format")] = "csv",
 ) -> Response:
     """The same rows as a file for a spreadsheet, in which no text runs as a formula; the ledger keeps who took it."""
-    if not view.may(EVERYONE):
-        raise Refused(403)
+    if not table:
+        return redirected("/data")
+    if not view.may(EXPORT):
+        raise Refused(403, message=NOT_YOURS)
     record, name, _ = _asked(view, table, reason, column)
     rows = record.refused(name, reason or "", column or "", most=MOST_IN_A_FILE)
     sheet = Sheet.of(f"quarantine-{name}", rows)

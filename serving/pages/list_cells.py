@@ -115,5 +115,5 @@ class Cells:
 
 
 NOBODY, YES, NO = text("Nobody"), text("Yes"), text("No")
-MORE, FEWER = text("+{share}"), text("−{share}")
+MORE, FEWER = text("+{share}"), text("\N{MINUS SIGN}{share}")
 BEFORE = text("{days} left")

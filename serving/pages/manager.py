@@ -1,6 +1,7 @@
 """The team: how every sales person stands, who holds which risks, who orders again, contacts, and what is missing."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,7 @@ from serving.api_visit import Word
 from serving.charts import About
 from serving.list_rows import NONE, Choice, as_days, as_records
 from serving.pages import manager_loop as loop
+from serving.pages import manager_worked
 from serving.pages.manager_parts import (
     BARS,
     CONTACT_DAYS,
@@ -61,7 +63,7 @@ def people(view: Overseeing, page: PageNumber = 1) -> Response:
     return _page(view, "", [section, _meanings(view, team)] if rows else [section], facts=_facts(view, team))
 
 
-def _page(view: View, tab: str, sections: list[dict[str, Any]], **more: Any) -> Response:
+def _page(view: View, tab: str, sections: list[dict[str, Any]], facts: list[dict[str, Any]] | None = None) -> Response:
     return view.page(
         "manager.html",
         title=view.say(text("Team")),
@@ -69,7 +71,7 @@ def _page(view: View, tab: str, sections: list[dict[str, Any]], **more: Any) -> 
         day=view.day(view.visit.look.company.day.as_of),
         tabs=tabs(view, tab),
         sections=sections,
-        **more,
+        facts=facts or [],
     )
 
 
@@ -136,7 +138,7 @@ def _facts(view: View, team: Team) -> list[dict[str, Any]]:
 
 def _meanings(view: View, team: Team) -> dict[str, Any]:
     """What the columns of the people count."""
-    follow = loop.follow_ups(view)
+    follow, last = loop.follow_ups(view), view.visit.look.company.day.as_of - timedelta(days=1)
     own = [
         (text("{days} days without contact"), SILENT),
         (text("High or urgent risk"), HIGH),
@@ -146,7 +148,9 @@ def _meanings(view: View, team: Team) -> dict[str, Any]:
     ]
     numbers = {
         "days": view.number(terms_now(view.service).silent_days),
-        "within": view.number(follow.get("within_days")),
+        "within": view.days(follow.get("within_days")),
+        "first": view.day(last.replace(day=1)),
+        "last": view.day(last),
     }
     told = [{"name": view.say(name, **numbers), "text": view.say(words, **numbers)} for name, words in own]
     lately = view.say(
@@ -160,6 +164,7 @@ def _meanings(view: View, team: Team) -> dict[str, Any]:
     }
 
 
+LATELY = text("Success and loss are of the contacts of the last {days} days.")
 ORDER = text("Those with most red and orange customers stand first. A name leads to the person's own page.")
 OF_THEM_LATE = text("{n} of them overdue")
 NO_CUSTOMERS = text("The newest day has no customers.")
@@ -170,11 +175,11 @@ SILENT = text(
 HIGH = text("Customers whose risk, entered by people or by their level, is high or urgent.")
 BEYOND = text("Open tasks beyond what fits into the person's day; they are not shown on the person's own pages.")
 FOLLOWED = text(
-    "Contacts that tasks asked for in the last month, and that were recorded within {within} days of the day on which"
+    "Contacts that tasks asked for in the last month, and that were recorded within {within} of the day on which"
     " they were due."
 )
 ORDERS = text(
-    "Orders of the person's customers since the first of the month, and the change against as many days of last month."
+    "Orders of the person's customers from {first} to {last}, and the change against as many days of the month before."
 )
 LACKS = text("There is no {table} in your files: what is made of it is shown as a dash.")
 
@@ -237,8 +242,9 @@ LARGEST = text("The {n} with the most at risk; the sum is of all.")
 @router.get("/manager/restarted")
 def restarted(view: Overseeing, page: PageNumber = 1) -> Response:
     """The customers whose orders came back this month, with what is recorded of it."""
-    rows = listed(view.visit, "restarted", Choice()).rows
-    rows = with_outcomes(rows, view.service.store.outcomes())
+    back = listed(view.visit, "restarted", Choice()).rows
+    memo = view.visit.look.company.memo
+    rows = memo.get("restarted", lambda: with_outcomes(back, view.service.store.outcomes()))
     part, pager = part_of(rows, page)
     shown = (
         "name", "owner", "was", "longest_gap_ended_on", "longest_gap_ended_days", "longest_gap_ended_amount",
@@ -262,20 +268,17 @@ def restarted(view: Overseeing, page: PageNumber = 1) -> Response:
 def with_outcomes(rows: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     """The list of customers that order again with what is recorded of each since that order, the newest record."""
     newest = outcomes.sort_values("recorded_on", kind="stable").drop_duplicates("customer_id", keep="last")
-    newest = newest.set_index("customer_id")
-    on = as_days(rows["customer_id"].map(newest["recorded_on"]))
+    newest = newest.set_index("customer_id").astype("object")
+    on = as_days(rows["customer_id"].map(newest["recorded_on"]).astype("object"))
     since = (on >= as_days(rows["longest_gap_ended_on"])).to_numpy(dtype=bool)
-    told = {
-        name: rows["customer_id"].map(newest[column].astype("object")).where(since, None)
-        for name, column in OUTCOME.items()
-    }
+    told = {name: rows["customer_id"].map(newest[column]).where(since, None) for name, column in OUTCOME.items()}
     return rows.assign(**told)
 
 
 #: Column of the list -> of the record of a warning.
 OUTCOME = {"outcome": "state", "detected_level": "detected_level", "approach": "approach", "stopped_why": "why"}
 BACK = text("Customers that ordered again this month after too long a silence")
-RESTARTED = text("{n} customers ordered again this month; of {recorded} it is recorded what was done and why.")
+RESTARTED = text("{n} customers ordered again this month; for {recorded} of them it is recorded what was done and why.")
 DRAFTS = text(
     "{n} records are drafts: on the customer's page somebody still has to say what was done and why the orders had"
     " stopped."
@@ -364,4 +367,4 @@ def follow_up(view: Overseeing) -> Response:
 @router.get("/manager/worked")
 def worked(view: Overseeing) -> Response:
     """What acting on warnings was followed by, as far as that can be told."""
-    return _page(view, "worked", loop.worked(view))
+    return _page(view, "worked", manager_worked.worked(view))

@@ -11,9 +11,10 @@ from features.contact_records import DEFINITIONS, rates
 from serving.api_data import listed, open_tasks, profile_of, room
 from serving.list_register import Listing
 from serving.list_rows import NONE, Choice
-from serving.pages.list_cells import Cells
+from serving.pages.list_cells import FEWER, MORE, Cells
 from serving.pages.today import NOBODY
 from serving.pages.view import DASH, View, unknown
+from serving.rows import records
 from serving.words.columns import FIGURES, column_of
 from serving.words.list_answers import DEFINITIONS as COUNTED
 from serving.words.speech import text
@@ -73,7 +74,7 @@ def _team(view: View) -> Team:
     left = {owner or NONE: n for owner, n in room(visit, visit.today).not_shown.items()}
     follow = pd.DataFrame((reports_of(view).get("follow_ups") or {}).get("people") or [], columns=list(_FOLLOWED))
     contacts = contact_days(view)
-    parts = [
+    parts: list[Any] = [
         standing.groupby(owners).sum(),
         silent.rows.set_index("owner")[["silent", "unknown"]],
         listed(visit, "risk_by_owner", Choice()).rows.groupby("owner").size().rename("high"),
@@ -93,7 +94,7 @@ def _team(view: View) -> Team:
         ["nobody", "loud", "red", "owner"], ascending=[True, False, False, True], ignore_index=True
     ).drop(columns=["loud", "nobody"])
     lacking = [one for one in (silent.source_absent, contacts.source_absent) if one]
-    return Team(found, _rated(whole).iloc[0].to_dict(), tuple(lacking))
+    return Team(found, records(_rated(whole))[0], tuple(lacking))
 
 
 _FOLLOWED = ("owner", "expected", "recorded", "share", "missing")
@@ -247,5 +248,5 @@ TABS = {
     "follow-up": text("Follow-up"),
     "worked": text("What worked"),
 }
-MORE, FEWER, NO_CHANGE = text("+{share}"), text("−{share}"), text("no change")
+NO_CHANGE = text("no change")
 PERSON, CUSTOMER, DAYS = text("Sales person"), text("Customer"), text("Days")

@@ -13,6 +13,7 @@ from serving.api_settings import terms_now
 from serving.api_visit import Id
 from serving.list_rows import NONE, Choice, as_records
 from serving.pages.manager import by_week
+from serving.pages.manager_loop import follow_ups
 from serving.pages.manager_parts import (
     CUSTOMER,
     DAYS,
@@ -25,12 +26,12 @@ from serving.pages.manager_parts import (
     grid,
     listing_grid,
     person,
-    reports_of,
     team_of,
 )
 from serving.pages.task_parts import standing_of, task_row
 from serving.pages.today import LEVEL
 from serving.pages.view import DASH, Overseeing, View, unknown
+from serving.rows import records
 from serving.words.speech import text
 
 router = APIRouter()
@@ -45,7 +46,7 @@ def one_person(view: Overseeing, name: Id) -> Response:
     mine = people[people["owner"] == name]
     if mine.empty:
         raise Refused(404, message=NOBODY_OF_THAT_NAME)
-    figures = mine.iloc[0].to_dict()
+    figures = records(mine)[0]
     sections = [_risks(view, name), _tasks(view, name, figures), _silent(view, name, figures), *_contacts(view, name)]
     return view.page(
         "person.html",
@@ -207,8 +208,8 @@ NEWEST = text("The newest {n} days with a contact; {all} contacts in the year be
 
 def _missing(view: View, name: str) -> dict[str, Any]:
     """The contacts of a person that were due and that nobody recorded."""
-    people: list[dict[str, Any]] = (reports_of(view).get("follow_ups") or {}).get("people") or []
-    missing = next((one["missing"] for one in people if one["owner"] == name), [])
+    people: list[dict[str, Any]] = follow_ups(view).get("people") or []
+    missing: list[Any] = next((one["missing"] for one in people if one["owner"] == name), [])
     section = {"id": "missing", "heading": view.say(text("Follow-ups without a record"))}
     if not missing:
         return {**section, "empty": (view.say(text("Nothing that was due in the last month is missing.")), "")}

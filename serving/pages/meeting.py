@@ -1,4 +1,4 @@
-"""The sheet for the weekly meeting: each customer of the red list with why, what is planned, and room for a decision."""
+"""The sheet for the weekly meeting: every customer of the red list with why, what to do, and room for a decision."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -14,6 +14,7 @@ from serving.api_visit import Word
 from serving.charts import SIGNS
 from serving.list_rows import NONE, Choice
 from serving.list_words import step_text, why_texts
+from serving.pages.list_cells import FEWER, MORE
 from serving.pages.manager_parts import grid, part_of, person
 from serving.pages.today import PageNumber, told
 from serving.pages.view import DASH, Overseeing, View
@@ -113,7 +114,7 @@ NO_WEEK = text("No day a week before or older is published yet, so there is noth
 
 
 def _signed(view: View, n: int) -> str:
-    return f"{'+' if n > 0 else '−' if n < 0 else ''}{view.number(abs(n))}"
+    return view.say(MORE if n > 0 else FEWER, share=view.number(abs(n))) if n else view.number(0)
 
 
 def _week_before(view: View, as_of: date) -> tuple[date | None, dict[str, int]]:

@@ -172,9 +172,10 @@ def _ranged(view: View, row: Mapping[str, Any], figure: str, digits: int = 2) ->
 def at_equal_numbers(view: View, reports: Mapping[str, Any]) -> dict[str, Any] | None:
     """The model and simple rules with as many new warnings; None where the day does not tell it."""
     record = of_training(reports)
-    if record is None or not record["equal"]:
+    held = None if record is None else record["compared"]
+    if not held:
         return None
-    by = {(row["warnings"], row["contestant"]): row for row in record["equal"]}
+    by = {(row["warnings"], row["contestant"]): row for row in held["rows"]}
     numbers = sorted({warnings for warnings, _ in by})
     names = [name for name in CONTESTANTS if any((number, name) in by for number in numbers)]
     headings = [
@@ -188,7 +189,6 @@ def at_equal_numbers(view: View, reports: Mapping[str, Any]) -> dict[str, Any] |
         ]
         for name in names
     ]
-    held = record["thresholds"]
     return {
         "table": table(view.say(text("Share right at equal numbers of warnings")), headings, rows),
         "small": view.say(

@@ -20,7 +20,7 @@ from serving.loop_rows import frame
 from serving.pages import settings_parts as parts
 from serving.pages.forms import offer, problem_of
 from serving.pages.settings_preview import effect
-from serving.pages.view import Overseeing, View
+from serving.pages.view import Overseeing, View, redirected
 from serving.words.choices import choice_name
 from serving.words.speech import text
 
@@ -158,7 +158,9 @@ def _accounts(view: View) -> list[dict[str, str]]:
 def preview(view: Overseeing, request: Request, name: Word = None) -> Response:
     """What a value would change today; nothing is stored."""
     known = changeable(view.service)
-    if name is None or name not in known:
+    if name is None:
+        return redirected("/settings")
+    if name not in known:
         raise Refused(404)
     asked = {key: value[:200] for key, value in request.query_params.items()}
     given = {key.partition(".")[2]: value for key, value in asked.items() if key.startswith("part.")}
@@ -197,12 +199,6 @@ def save(visit: Visit, name: str, body: Typed, key: str) -> Response:
     return change_setting(visit, name, SettingBody(version=body.version, value=value), key)
 
 
-def _again(view: View, name: str) -> Response:
-    if name not in changeable(view.service):
-        raise Refused(404)
-    return _page(view, name)
-
-
 offer(
     router,
     "/settings/{name}",
@@ -210,6 +206,6 @@ offer(
     act=save,
     body=Typed,
     done=("setting", text("The setting is changed.")),
-    page=_again,
+    page=lambda view, name: _page(view, name),
     onto=lambda _parts, _answer: "/settings",
 )
