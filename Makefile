@@ -15,7 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: demo test lock format docs messages clean help
+.PHONY: demo test lock format docs messages pictures clean help
 
 demo: $(MADE)  ## warn about customers of a simulated company, end to end
 	@$(VENV)/bin/kizashi demo
@@ -46,6 +46,9 @@ docs: $(MADE)  ## write the pages that are made from the code
 
 messages: $(MADE)  ## bring the catalogues of the other languages in step with what the code says
 	@$(VENV)/bin/python -m serving.words.catalogue
+
+pictures: $(MADE)  ## take the pictures of the pages in docs/pictures again (wants Chromium)
+	@$(VENV)/bin/python tests/pictures.py docs/pictures
 
 clean:  ## remove the environment and all caches, never your results in var/
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

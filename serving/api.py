@@ -1,4 +1,4 @@
-"""The service over HTTP: every route of programs under ``/api/v1``, docs/api.md says how to use it; all else is pages."""
+"""The service over HTTP: what programs call is under ``/api/v1``, docs/api.md says how; all else is pages."""
 
 from collections.abc import Iterable
 from importlib.metadata import version

@@ -47,6 +47,8 @@ from serving.words.speech import Language, language
 CONCEPTS_DRAWN, STEPS_DRAWN = 7, 10
 #: Days that the timeline is drawn over, and rows of its table.
 DRAWN_DAYS, EVENTS_SHOWN = 365, 15
+#: Events that a chart draws.
+MOST_DRAWN = 160
 #: Rows of past health scores, and ticks of a time axis.
 PAST_SHOWN, _TICKS = 12, 5
 _SHAPES = dict(zip(("orders", "contact", "service", "payments", "other"), charts.SHAPES, strict=True))
@@ -243,7 +245,7 @@ class Sections:
             for event in reversed(events[-EVENTS_SHOWN:])
         ]
         return {
-            "chart": self.timeline_chart(events),
+            "chart": self.timeline_chart(events, drawn_days(events, self.story.standing.as_of)),
             "table": self.table(self.say("newest"), _EVENTS, rows),
         }
 
@@ -384,6 +386,14 @@ def _size(event: Happening, largest: float, lane: str) -> float:
     if lane != "orders":
         return 0.25
     return (abs(known(event.amount) or 0.0) / largest) ** 0.5 if largest else 0.25
+
+
+def drawn_days(events: Sequence[Happening], as_of: date) -> int:
+    """Days that a chart of events covers: a year, or half or a quarter of it where very much happened."""
+    for days in (DRAWN_DAYS, DRAWN_DAYS // 2):
+        if sum((as_of - event.on).days <= days for event in events) <= MOST_DRAWN:
+            return days
+    return DRAWN_DAYS // 4
 
 
 def _capital(phrase: str) -> str:

@@ -45,6 +45,16 @@ def test_plays_are_advised_until_the_plan_is_made(ann: Person) -> None:
     assert 'value="inventory_plan" checked' in form
 
 
+def test_a_play_that_ended_well_says_so_with_the_next_warning(ann: Person, mia: Person) -> None:
+    """The record of plays is kept in mind, and made anew as soon as a case is final."""
+    mia.send(mia.page("/customers/K-BOLT"), "/episodes/e-K-BOLT/acknowledge")
+    assert "ended well" not in ann.page("/customers/K-AOKI")
+    mia.send(mia.page("/customers/K-BOLT"), "/episodes/e-K-BOLT/plan", plays=["inventory_plan"])
+    done = {"approach": "visit", "why": "budget", "result": "kept"}
+    mia.send(mia.page("/customers/K-BOLT"), "/episodes/e-K-BOLT/outcome", **done)
+    assert "ended well 1 times of 1" in plain(part(ann.page("/customers/K-AOKI"), "warning"))
+
+
 def test_an_empty_plan_is_refused_with_a_line(ann: Person) -> None:
     ann.send(ann.page("/customers/K-AOKI"), "/episodes/e-K-AOKI/acknowledge")
     answer = ann.send(ann.page("/customers/K-AOKI"), "/episodes/e-K-AOKI/plan")

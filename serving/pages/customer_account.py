@@ -23,7 +23,7 @@ from serving.pages.today import MOST, PageNumber
 from serving.pages.view import Reading, View, unknown
 from serving.plays import play_name
 from serving.story import Happening
-from serving.story_sections import DRAWN_DAYS, Sections
+from serving.story_sections import Sections, drawn_days
 from serving.story_words import happening_detail, happening_name, lane_of
 from serving.task_kinds import KINDS, title_of
 from serving.words import account as words
@@ -32,8 +32,8 @@ from serving.words.speech import text
 
 router = APIRouter()
 
-#: Events that a chart draws, those that one page tells, and acts of people that are told.
-DRAWN, TOLD, ACTS = 160, 20, 30
+#: Events that one page tells, and acts of people that are told.
+TOLD, ACTS = 20, 30
 
 
 @router.get("/customers/{customer_id:path}/account")
@@ -195,7 +195,7 @@ def _timeline(view: View, one: Known, brief: AccountBrief, page: int) -> dict[st
     first = min((page - 1) * TOLD, max(len(newest) - 1, 0) // TOLD * TOLD)
     part = newest[first : first + TOLD]
     return {
-        "chart": sections.timeline_chart(events, _drawn_days(events, brief.as_of)),
+        "chart": sections.timeline_chart(events, drawn_days(events, brief.as_of)),
         "rows": [
             {
                 "day": view.day(event.on),
@@ -216,14 +216,6 @@ def _timeline(view: View, one: Known, brief: AccountBrief, page: int) -> dict[st
 def _frame(episodes: list[Row]) -> pd.DataFrame:
     columns = ("opened_on", "opened_level", "highest_level", "closed_on", "close_reason")
     return pd.DataFrame([[row[name] for name in columns] for row in episodes], columns=list(columns), dtype="object")
-
-
-def _drawn_days(events: list[Happening], as_of: date) -> int:
-    """A year, or half or a quarter of it where very much happened."""
-    for days in (DRAWN_DAYS, DRAWN_DAYS // 2):
-        if sum((as_of - event.on).days <= days for event in events) <= DRAWN:
-            return days
-    return DRAWN_DAYS // 4
 
 
 def _act(view: View, told: Recorded) -> dict[str, str]:

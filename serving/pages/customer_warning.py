@@ -9,7 +9,7 @@ from features.errors import KizashiError
 from serving import loop
 from serving.access import ACT
 from serving.api_company import cases
-from serving.api_visit import log
+from serving.api_visit import Visit, log
 from serving.charts import SIGNS
 from serving.loop import STEPS
 from serving.pages.customer_parts import Known
@@ -112,10 +112,26 @@ def _next(view: View, row: Mapping[str, Any], step: str) -> dict[str, Any]:
     }
 
 
+class _Record:
+    """How often plays ended well, made anew only where a plan or a final record has come since."""
+
+    def __init__(self) -> None:
+        self._made: tuple[int, pd.DataFrame] | None = None
+
+    def now(self, visit: Visit) -> pd.DataFrame:
+        """Of :func:`serving.plays.play_record`."""
+        store = visit.service.store
+        number, made = store.mark().number, self._made
+        if made is None or store.history(kinds=("step_moved", "outcome_recorded"), after=made[0]):
+            made = (number, play_record(cases(visit)))
+        self._made = (number, made[1])
+        return made[1]
+
+
 def _advised(view: View, one: Known) -> list[dict[str, Any]]:
     """What to do, the first to be tried first, with how often it ended well; then every other play."""
-    company = view.service.desk.look().company
-    record = company.memo.get("record of plays", lambda: play_record(cases(view.visit)))
+    made: _Record = one.day.memo.get("record of plays", _Record)
+    record = made.now(view.visit)
     weights = contributions_of(pd.DataFrame(one.file.reasons), pd.DataFrame(one.file.signals))
     advised = advice(weights, record, least=view.service.limits.least_cases_of_a_play)
     known = [

@@ -138,6 +138,7 @@ def one_list(
         filtered=asked.any,
         q=q,
         sort=sort,
+        sorts=_sorts(view, name, headings, sort),
         absent=_source(view, found.source_absent),
         unknown=[
             {"heading": view.say(column_of(column, name).heading), **source}
@@ -219,8 +220,7 @@ def _headings(view: View, name: str, sort: str) -> list[dict[str, Any]]:
     for column in columns:
         kind = column_of(column, name).kind
         here = sort.removeprefix("-") == column
-        first = f"-{column}" if kind in LARGEST_FIRST else column
-        other = column if first.startswith("-") else f"-{column}"
+        first, other = _ways(column, name)
         made.append(
             {
                 "column": column,
@@ -231,6 +231,24 @@ def _headings(view: View, name: str, sort: str) -> list[dict[str, Any]]:
             }
         )
     return made
+
+
+def _sorts(view: View, name: str, headings: list[dict[str, Any]], sort: str) -> list[tuple[str, str]]:
+    """What the list can be sorted by where its headings are not to be seen, on a narrow screen."""
+    offered = {}
+    for one in headings:
+        if one["address"]:
+            first, other = _ways(one["column"], name)
+            offered[first] = one["text"]
+            if sort == other:
+                offered[other] = view.say(_REVERSED, heading=one["text"])
+    return list(offered.items())
+
+
+def _ways(column: str, name: str) -> tuple[str, str]:
+    """How a list is sorted by a column first, and the other way."""
+    down = column_of(column, name).kind in LARGEST_FIRST
+    return (f"-{column}", column) if down else (column, f"-{column}")
 
 
 def _filters(view: View, asked: Asked) -> list[dict[str, Any]]:
@@ -274,5 +292,6 @@ def _definitions(view: View, name: str) -> list[dict[str, str]]:
     ]
 
 
+_REVERSED = text("{heading}, the other way round")
 _LACKS_TABLE = text("The table {table} is not among your files.")
 _LACKS_COLUMN = text("The table {table} has no column {column}.")

@@ -297,7 +297,9 @@ def contacts(view: Overseeing, page: PageNumber = 1) -> Response:
     if found.rows.empty:
         lacking = found.source_absent or "interactions"
         empty = (view.say(NO_CONTACTS), view.say(NO_CONTACTS_NEXT, table=lacking))
-        return _page(view, "contacts", [{"id": "contacts", "heading": view.say(text("Contacts")), "empty": empty}])
+        return _page(
+            view, "contacts", [{"id": "contacts", "heading": view.say(text("Contact history")), "empty": empty}]
+        )
     part, pager = part_of(contact_rates(view), page)
     shown = (
         "owner", "begins", "days", "contacts", "effective", "high_value", "unsuccessful", "success_rate", "loss_rate",
@@ -326,7 +328,7 @@ def by_week(view: View, days: pd.DataFrame) -> dict[str, Any]:
     last = as_of - pd.Timedelta(days=1)
     monday = last - pd.Timedelta(days=last.weekday())
     weeks = [monday - pd.Timedelta(weeks=back) for back in reversed(range(WEEKS))]
-    begins = days["day"] - pd.to_timedelta(days["day"].dt.weekday, unit="D")
+    begins = days["day"] - pd.to_timedelta(days["day"].dt.day_of_week, unit="D")
     sums = days.groupby(begins)[["contacts", "effective", "high_value", "unsuccessful"]].sum(min_count=1)
     sums = sums.reindex(weeks)
     title = view.say(text("Contacts week by week"))

@@ -241,10 +241,10 @@ def tabs(view: View, here: str) -> list[dict[str, Any]]:
 
 
 TABS = {
-    "": text("People"),
+    "": text("Sales people"),
     "risks": text("Who holds which risks"),
     "restarted": text("Ordering again"),
-    "contacts": text("Contacts"),
+    "contacts": text("Contact history"),
     "follow-up": text("Follow-up"),
     "worked": text("What worked"),
 }

@@ -174,7 +174,7 @@ def _contacts(view: View, name: str) -> list[dict[str, Any]]:
     days = days[days["owner"] == name]
     if days.empty:
         empty = (view.say(text("No contact of the last year is known.")), "")
-        return [{"id": "weeks", "heading": view.say(text("Contacts")), "empty": empty}]
+        return [{"id": "weeks", "heading": view.say(text("Contact history")), "empty": empty}]
     months = contact_rates(view)
     months = months[months["owner"] == name].head(SOME)
     by_day = ("day", "customers", "contacts", "effective", "high_value", "unsuccessful", "logged")

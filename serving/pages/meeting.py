@@ -85,7 +85,7 @@ def _case(view: View, row: Mapping[str, Any]) -> dict[str, Any]:
         "why": [*why_texts(row["why"], view.locale), *row["said"]],
         "step": step_text(row["next_step"], row, view.locale),
         "whose": step.get("owner") if step.get("owner") not in (None, NONE, row["owner"]) else "",
-        "step_on": view.day(step.get("due_on")),
+        "step_on": view.day(step["due_on"]) if step.get("due_on") else "",
         "due": view.day(row["due_on"]),
     }
 

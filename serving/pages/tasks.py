@@ -103,16 +103,16 @@ def _tabs(view: View, asked: Asked, there: Found) -> list[dict[str, Any]]:
     """How many open tasks there are in each group, and the addresses that show one alone."""
     if asked.state != "open":
         return []
-    everything = {"code": "", "name": view.say(text("All")), "count": sum(there.counts.values())}
-    groups = [{"code": code, "name": view.say(name), "count": there.counts[code]} for code, name in GROUPS.items()]
+    groups = [(code, name, there.counts[code]) for code, name in GROUPS.items()]
     return [
         {
-            **one,
-            "count": view.number(one["count"]),
-            "address": view.again(due=one["code"] or None, page=None),
-            "here": one["code"] == asked.due,
+            "code": code,
+            "name": view.say(name),
+            "count": view.number(number),
+            "address": view.again(due=code or None, page=None),
+            "here": code == asked.due,
         }
-        for one in (everything, *groups)
+        for code, name, number in (("", text("All"), sum(there.counts.values())), *groups)
     ]
 
 

@@ -1,0 +1,496 @@
+"""The team and the weekly meeting: figures against those worked out by hand, whose they are, and what stands empty."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+import pytest
+from fastapi import FastAPI
+from orders import lines
+from paged import Paged, words_of
+from served import DAY, NINE, Clock, served_at
+
+from features.quarantine import ingest
+from features.sources import open_source
+from serving.api_guard import Ration
+from serving.day_records import DayFrames
+from serving.ledger import SYSTEM, Event, append
+from serving.records import REASON_COLUMNS, SCORE_COLUMNS, ScoringRun
+from serving.store import Store
+from serving.words.speech import LANGUAGES
+
+pytest_plugins = ["served_company"]
+
+TABS = ("", "/risks", "/restarted", "/contacts", "/follow-up", "/worked")
+PAGES = (*(f"/manager{tab}" for tab in TABS), "/manager/people/Ann", "/meeting")
+
+Book = dict[str, tuple[Any, ...]]
+#: Customer: owner, level, worth, days since the last contact and order, orders and revenue of the month and before.
+BOOK: Book = {
+    "A1": ("Ann", "red", 900.0, 29, 75, 4.0, 400.0, 4.0, 500.0),
+    "A2": ("Ann", "orange", 300.0, 30, 10, 6.0, 600.0, 4.0, 300.0),
+    "A3": ("Ann", "none", 50.0, 31, 10, 0.0, 0.0, 0.0, 0.0),
+    "B1": ("Bob", "red", 700.0, 90, 80, 1.0, 10.0, 0.0, 0.0),
+    "N1": (None, "yellow", 20.0, None, 20, 0.0, 0.0, 0.0, 0.0),
+}
+MONTHS = (
+    "orders_month_to_date", "revenue_month_to_date", "orders_previous_month_to_date", "revenue_previous_month_to_date",
+)  # fmt: skip
+#: Ann made ten contacts in June, six with success and two in vain; Bob's of March is too long ago.
+RESULTS = ["effective"] * 5 + ["high_value"] + ["unsuccessful"] * 2 + ["-"] * 2
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The events of the company, taken in."""
+    folder = tmp_path_factory.mktemp("team")
+    (folder / "data").mkdir()
+    orders = [f"{customer} {n} 2024-05-01 10" for n, customer in enumerate(BOOK, start=1)]
+    made = [f"A1 i{n} 2024-06-{n + 10} visit outbound Ann {result}" for n, result in enumerate(RESULTS)]
+    made.append("B1 i99 2024-03-20 visit outbound Bob effective")
+    tables = {
+        "transactions": "\n".join(["customer_id order_id ordered_at amount", *orders]),
+        "interactions": "\n".join(["customer_id interaction_id occurred_at channel direction owner result", *made]),
+    }
+    for name, told in tables.items():
+        lines(told).to_parquet(folder / "data" / f"{name}.parquet")
+    ingest(open_source(str(folder / "data"), {}), folder / "events", run_at=NINE, timezone="UTC")
+    return folder / "events"
+
+
+def publish(store: Store, day: date, reports: Mapping[str, Any], book: Book) -> None:
+    """Publish a day with the customers of a book."""
+    scores, profiles = [], []
+    for customer, (owner, level, worth, contact, silent, *months) in book.items():
+        made = None if level == "none" else f"model:{level}"
+        said = (customer, 0.5, 45.0, 0.4, 0.6, 0.9, 0.7, 0.5, 0.2, level, "eligible", "enough", "A", "percent")
+        scores.append((*said, worth, worth / 2, 1.4, -1.0, "overdue", "cooling", made, None))
+        facts = {
+            "name": f"Name of {customer}", "rank": "A", "days_since_last_order": float(silent), "order_cycle_days": 30.0,
+            "last_order_on": day - timedelta(days=silent), **dict(zip(MONTHS, months, strict=True)),
+            "last_contact_on": None if contact is None else day - timedelta(days=contact),
+        }  # fmt: skip
+        profiles.append((customer, owner, facts))
+    frames = DayFrames(pd.DataFrame(profiles, columns=["customer_id", "owner", "facts"]), reports=reports)
+    store.publish(
+        ScoringRun(f"run-{day}", day, "m1", f"f-{day}", NINE),
+        pd.DataFrame(scores, columns=list(SCORE_COLUMNS)),
+        pd.DataFrame([], columns=list(REASON_COLUMNS)),
+        day=frames,
+        clock=lambda: NINE,
+    )
+
+
+Team = Callable[..., Paged]
+
+
+@pytest.fixture
+def team(app: FastAPI, events: Path, tmp_path: Path) -> Iterator[Team]:
+    """Opens the pages of a company with the customers of a book and the reports of its newest day."""
+    from pipelines.server import AccountFiles
+
+    opened = []
+
+    def serve(book: Book = BOOK, reports: Mapping[str, Any] = {}, *, before: Book | None = None) -> Paged:  # noqa: B006
+        store = Store.open(f"sqlite:///{tmp_path / f'{len(opened)}.db'}")
+        opened.append(store)
+        if before is not None:
+            publish(store, DAY - timedelta(days=7), {}, before)
+        publish(store, DAY, reports, book)
+        clock = Clock()
+        many = {name: Ration(clock, 100_000) for name in ("requests", "attempts")}
+        return Paged(served_at(app, store, events, clock, **many))
+
+    assert AccountFiles(events).present()["interactions"]
+    yield serve
+    for store in opened:
+        store.close()
+
+
+class Rows(HTMLParser):
+    """The rows of all tables of a page: heading -> text, by what stands first in the row."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self._cell: list[str] | None = None
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:  # noqa: ARG002
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self._cell = []
+        elif tag == "span" and self._cell is not None:
+            self._cell.append(" ")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th") and self._cell is not None:
+            self.rows[-1].append(" ".join("".join(self._cell).split()))
+            self._cell = None
+
+    def handle_data(self, data: str) -> None:
+        if self._cell is not None:
+            self._cell.append(data)
+
+
+def row_of(answer: Any, first: str) -> list[str]:
+    """The cells after the one that a row begins with."""
+    [found] = [row[1:] for row in Rows(answer.text).rows if row and row[0] == first]
+    return found
+
+
+def firsts(answer: Any) -> list[str]:
+    return [row[0] for row in Rows(answer.text).rows]
+
+
+def entered(paged: Paged, *made: Event) -> None:
+    with paged.served.service.store.writing() as connection:
+        append(connection, list(made))
+
+
+def task(number: int, owner: str | None, due_on: date, customer: str = "A1") -> Event:
+    told = {
+        "kind": "order_late", "cause": "order_late", "team": "sales", "owner": owner, "created_on": DAY,
+        "due_on": due_on, "facts": {"name": f"Name of {customer}"}, "checklist": [], "needs": [], "state": "open",
+    }  # fmt: skip
+    return Event("task_created", SYSTEM, NINE, told, customer, None, f"t{number}")
+
+
+FOLLOWED = {
+    "n": 10, "recorded": 8, "share": 0.8, "within_days": 3,
+    "people": [{"owner": "Ann", "expected": 10, "recorded": 8, "share": 0.8,
+                "missing": [["A1", "2024-06-20"], ["A2", "2024-06-21"]]}],
+}  # fmt: skip
+
+
+def test_lv_02_lv_03_lv_04_lv_24_one_row_of_each_sales_person_has_the_figures_worked_out_by_hand(team: Team) -> None:
+    page = team(reports={"follow_ups": FOLLOWED}).get("manager", "/manager")
+    assert page.status_code == 200
+    # customers, silent (of 29, 30 and 31 days two), high or urgent, red, orange, tasks, follow-ups, success, loss, orders
+    ann = ["3", "2", "2", "1", "1", "0", "0", "0", "80% 8 of 10", "60%", "20%", "10 +25%", "1,000 +25%", "Today"]
+    assert row_of(page, "Ann") == ann
+    bob = ["1", "1", "1", "1", "0", "0", "0", "0", "–", "–", "–", "1", "10", "Today"]
+    assert row_of(page, "Bob") == bob
+    assert row_of(page, "Nobody")[:5] == ["1", "0", "0", "0", "0"], "an unknown contact is no silence"
+    assert row_of(page, "All")[:5] == ["5", "3", "3", "2", "1"]
+    assert row_of(page, "All")[8:13] == ["80% 8 of 10", "60%", "20%", "11 +38%", "1,010 +26%"]
+    words = words_of(page)
+    assert "Unsuccessful contacts as a share of all contacts" in words
+    assert "Effective contacts and those of high value as a share of all contacts" in words
+    assert "from Jun 1, 2024 to Jun 30, 2024" in words
+    assert 'href="/manager/people/Ann"' in page.text
+    assert 'href="/?owner=Ann"' in page.text
+
+
+def test_tasks_are_counted_with_those_overdue_and_beyond_the_day(team: Team) -> None:
+    paged = team()
+    limit = paged.served.service.limits.most_per_person
+    late, today = DAY - timedelta(days=1), DAY
+    mine = [task(n, "Ann", late if n < 3 else today, "A3") for n in range(limit + 2)]
+    entered(paged, *mine, task(90, "Bob", today, "B1"), task(91, None, late, "N1"))
+    page = paged.get("manager", "/manager")
+    assert row_of(page, "Ann")[5:8] == [str(limit + 2), "3", "2"]
+    assert row_of(page, "Bob")[5:8] == ["1", "0", "0"]
+    assert row_of(page, "Nobody")[5:8] == ["1", "1", "0"]
+    assert row_of(page, "All")[5:8] == [str(limit + 4), "4", "2"]
+    assert f"{limit + 2} open, 3 of them overdue, 2 beyond" in words_of(paged.get("manager", "/manager/people/Ann"))
+
+
+def test_lv_04_every_account_at_high_or_urgent_risk_stands_under_exactly_one_owner(team: Team) -> None:
+    paged = team()
+    told = {"temperature": "warm", "risk": "urgent"}
+    assert paged.served.post("manager", "/customers/N1/update", told).status_code == 200
+    page = paged.get("manager", "/manager/risks")
+    assert [first for first in firsts(page) if first.startswith("Name")] == [
+        "Name of N1 N1", "Name of A1 A1", "Name of A2 A2", "Name of B1 B1"
+    ]  # fmt: skip
+    assert row_of(page, "Name of N1 N1")[:2] == ["Urgent", "Urgent"]
+    assert row_of(page, "Name of A2 A2")[-1] == "Ann"
+    mine = firsts(paged.get("manager", "/manager/risks?owner=Ann"))
+    assert [first for first in mine if first.startswith("Name")] == ["Name of A1 A1", "Name of A2 A2"]
+    assert "Nobody is at high or urgent risk here." in words_of(paged.get("manager", "/manager/risks?owner=Zoe"))
+
+
+def test_long_lists_come_in_parts(team: Team) -> None:
+    book = {f"C{n:03}": ("Ann", "red", float(n), 5, 100, 0.0, 0.0, 0.0, 0.0) for n in range(120)}
+    paged = team(book)
+    for path, most in (("/manager/risks", 50), ("/meeting", 40)):
+        seen: set[str] = set()
+        for page in range(1, 120 // most + 2):
+            answer = paged.get("manager", f"{path}?page={page}")
+            names = {f"C{n:03}" for n in range(120) if f"/customers/C{n:03}" in answer.text}
+            assert len(names) == min(most, 120 - most * (page - 1)), (path, page)
+            assert not names & seen
+            assert len(answer.content) < 60_000
+            seen |= names
+        assert paged.get("manager", f"{path}?page=999").status_code == 200
+
+
+def test_lv_05_who_orders_again_stands_with_what_is_recorded_of_it(team: Team) -> None:
+    paged = team()
+    store = paged.served.service.store
+    facts = {
+        "longest_gap_ended_on": DAY - timedelta(days=3), "longest_gap_ended_days": 200.0,
+        "longest_gap_ended_amount": 750.0, "order_cycle_days": 30.0, "name": "Name of A1",
+    }  # fmt: skip
+    profile = pd.DataFrame([("A1", "Ann", facts)], columns=["customer_id", "owner", "facts"])
+    next_day = DAY + timedelta(days=1)
+    said = ("A1", 0.5, 45.0, 0.4, 0.6, 0.9, 0.7, 0.5, 0.2, "none", "eligible", "enough", "A", "percent")
+    scores = pd.DataFrame([(*said, 9.0, 4.5, 1.4, -1.0, "overdue", "cooling", None, None)], columns=list(SCORE_COLUMNS))
+    store.publish(
+        ScoringRun("run-2", next_day, "m1", "f2", NINE), scores, pd.DataFrame([], columns=list(REASON_COLUMNS)),
+        day=DayFrames(profile), clock=lambda: NINE,
+    )  # fmt: skip
+    bare = paged.get("manager", "/manager/restarted")
+    assert row_of(bare, "Name of A1 A1") == ["Ann", "Dormant", "Jun 28, 2024", "200 days", "750", *["–"] * 4]
+    warning = {
+        "opened_on": DAY, "opened_level": "red", "level": "red", "highest_level": "red", "queue": "overdue",
+        "stage": "cooling", "dimension": "transaction", "owner": "Ann", "priority": 9.0, "step": "raised",
+        "step_since": NINE, "arm": "shown", "propensity": 1.0,
+    }  # fmt: skip
+    record = {
+        "state": "final", "detected_level": "red", "days_stopped": 200.0, "first_order_amount": 750.0,
+        "result": "restarted", "recorded_on": next_day, "approach": "visit", "why": "competitor", "version": 1,
+    }  # fmt: skip
+    entered(
+        paged,
+        Event("episode_opened", SYSTEM, NINE, warning, "A1", "e1"),
+        Event("outcome_recorded", "kim", NINE, record, "A1", "e1"),
+    )
+    told = paged.get("manager", "/manager/restarted")
+    assert row_of(told, "Name of A1 A1")[5:] == ["◆ Red", "Visit", "A competitor", "Final"]
+    assert "1 customers ordered again this month; for 1 of them it is recorded" in words_of(told)
+
+
+def test_lv_23_the_contacts_of_a_person_stand_by_day_and_sum_to_all(team: Team) -> None:
+    paged = team()
+    page = paged.get("manager", "/manager/people/Ann")
+    days = [row for row in Rows(page.text).rows if row and row[0].startswith("Jun ") and row[1:3] == ["1", "1"]]
+    assert len(days) == 10
+    assert sum(int(row[2]) for row in days) == 10
+    assert "10 contacts in the year before." in words_of(page)
+    months = row_of(page, "Jun 2024")
+    assert months[:4] == ["10", "10", "60%", "20%"]
+    everybody = paged.get("manager", "/manager/contacts")
+    weeks = [row for row in Rows(everybody.text).rows if len(row) == 5 and row[0] != "Week from"]
+    assert len(weeks) == 13
+    assert sum(int(row[1]) for row in weeks) == 10, "Bob's contact lies before the weeks that are shown"
+    assert row_of(everybody, "Bob")[2] == "1"
+
+
+REPORTS: dict[str, Any] = {
+    "updates": {"n": 10, "contacts": 10, "updated": 7, "share": 0.7, "within_days": 1, "target": 0.8,
+                "review": "review_input_fields"},
+    "follow_ups": FOLLOWED,
+    "stuck": {"n": 3, "steps": [
+        {"step": "raised", "n": 2, "unowned": 1, "median_days": 4.5, "longest_days": 6.0, "warnings": [
+            {"episode_id": "e1", "customer_id": "A1", "owner": "Ann", "days": 6, "unowned": False},
+            {"episode_id": "e2", "customer_id": "N1", "owner": None, "days": 3, "unowned": True}]},
+        {"step": "planned", "n": 1, "unowned": 0, "median_days": 1.0, "longest_days": 1.0, "warnings": [
+            {"episode_id": "e3", "customer_id": "gone", "owner": "Bob", "days": 1, "unowned": False}]}]},
+    "reviews_missing": {"n": 1, "after_days": 30, "losses": [
+        {"customer_id": "B1", "owner": "Bob", "lost_on": "2024-05-01", "days": 61}]},
+    "disagreements": {"n": 60, "people_see_more": 1, "accounts": [
+        {"customer_id": "A3", "manual": "urgent", "engine": "low", "apart": 3, "author": "kim",
+         "at": "2024-06-30T09:00:00+00:00"},
+        {"customer_id": "B1", "manual": "low", "engine": "urgent", "apart": -3, "author": None, "at": None}]},
+    "ratings_stale": {"n": 4, "stale": 1, "after_days": 365, "customers": [
+        {"customer_id": "A2", "rated_on": "2023-01-01", "rating": 2.0, "days": 547}]},
+}  # fmt: skip
+
+
+def test_cl_01_cl_10_cl_12_what_waits_and_what_is_missing_is_told_in_words(team: Team) -> None:
+    paged = team(reports=REPORTS)
+    page = paged.get("manager", "/manager/follow-up")
+    words = words_of(page)
+    for said in (
+        "7 of 10 contacts of the last month were followed by an update within 1 day.",
+        "The form is to be looked at, not the people", "70% of 80%",
+        "8 of 10 contacts that were due in the last month were recorded within 3 days.",
+        "Name of A1 (Jun 20, 2024)", "1 losses have had no cause for more than 30 days",
+        "60 customers; on 1 of them people see more risk than the engine.", "2 of 60 stand here.",
+        "Of 4 customers with a rating, that of 1 is older than 365 days",
+    ):  # fmt: skip
+        assert said in words, said
+    assert row_of(page, "Raised")[:4] == ["2", "1", "5", "6"]
+    assert row_of(page, "Name of B1 B1") == ["Bob", "May 1, 2024", "61"] or "B1" in words
+    assert row_of(page, "Name of A3 A3")[:3] == ["Urgent", "Low risk", "kim Jun 30, 2024, 9:00 AM".replace("Jun 30, 2024, 9:00", "6/30/24, 9:00")]
+    for code in ("review_input_fields", "in_progress", "people_see_more"):
+        assert code not in page.text
+    assert "gone" in words, "a customer of another day is named by its number"
+    assert 'href="/customers/gone"' not in page.text
+    assert "Name of A1" in words_of(paged.get("manager", "/manager/people/Ann"))
+
+
+def rate(hits: int, n: int, low: float, high: float) -> dict[str, Any]:
+    return {"hits": hits, "n": n, "share": hits / n, "low": low, "high": high, "too_few": False}
+
+
+FEW = {"hits": 1, "n": 3, "share": None, "low": None, "high": None, "too_few": True}
+EFFECT = {
+    "n": 300, "least_cases": 10, "untreated": rate(30, 100, 0.22, 0.4), "treated": rate(20, 150, 0.09, 0.2),
+    "undetermined": 130, "shown": rate(45, 250, 0.14, 0.23), "holdout": rate(15, 50, 0.19, 0.44), "points": 0.12,
+    "low": 0.01, "high": 0.23, "detectable": 0.15, "code": None,
+    "saved": {"customers": 30.0, "low": 2.5, "high": 57.5, "code": None},
+}  # fmt: skip
+
+
+def test_cl_03_what_worked_has_intervals_and_says_what_is_only_observed(team: Team) -> None:
+    acting = {"n": 60, "within_days": 14, "one": rate(28, 40, 0.55, 0.82), "other": rate(8, 20, 0.22, 0.61),
+              "points": 0.3, "relative": 0.75, "basis": "observational"}  # fmt: skip
+    visiting = {**acting, "n": 6, "within_days": 21, "one": FEW, "other": FEW, "points": None, "relative": None}
+    page = team(reports={"acting_in_time": acting, "visiting_in_time": visiting, "effect": EFFECT}).get(
+        "manager", "/manager/worked"
+    )
+    words = words_of(page)
+    assert row_of(page, "Acted within 14 days") == ["40", "28", "70% (55% to 82%)"]
+    assert row_of(page, "Visited within 21 days") == ["3", "1", "too few to tell"]
+    for said in (
+        "The share is 30 percentage points higher in the first group.", "who is in which group is no accident",
+        "the smaller group has 3, and from 10 on there is a comparison", "12 percentage points fewer ended in a loss",
+        "That makes 30 customers kept (95% interval 2.5 to 57.5).", "No case has come to its end yet.",
+    ):  # fmt: skip
+        assert said in words, said
+
+
+def test_no_number_of_customers_kept_is_given_without_a_comparison(team: Team) -> None:
+    nothing = {**EFFECT, "points": None, "low": None, "high": None, "detectable": None, "code": "no_comparison",
+               "saved": {"customers": None, "low": None, "high": None, "code": "no_comparison"}}  # fmt: skip
+    words = words_of(team(reports={"effect": nothing}).get("manager", "/manager/worked"))
+    assert "No warning is left alone by lot" in words
+    assert "customers kept (95%" not in words
+
+
+# The weekly meeting
+
+
+def test_lv_08_the_sheet_has_of_each_red_customer_why_what_whose_and_until_when(team: Team) -> None:
+    paged = team()
+    entered(paged, task(1, "Ann", DAY + timedelta(days=2)))
+    page = paged.get("manager", "/meeting")
+    words = words_of(page)
+    at = [words.index(said) for said in ("Ann 1 customer", "Name of A1", "Bob 1 customer", "Name of B1")]
+    assert at == sorted(at)
+    for said in (
+        "2 customers on the red list, 1,600 at risk.", "A1 · Rank A · Last order 75 days ago · 45 days beyond",
+        "The warning level is red.", "Orders of an important customer have stopped", "Name of A1's order is late",
+        "Jul 3, 2024", "900 at risk", "Deal with by", "Nothing planned",
+    ):  # fmt: skip
+        assert said in words, said
+    assert words.count("Decision") == 2
+    assert "Name of A2" not in words, "an orange customer is not on the red list"
+    one = words_of(paged.get("manager", "/meeting?owner=Bob"))
+    assert "Name of B1" in one
+    assert "Name of A1" not in one
+    assert 'href="/export/meeting?owner=Bob&amp;format=xlsx"' in paged.get("manager", "/meeting?owner=Bob").text
+
+
+def test_the_sheet_compares_the_levels_with_those_a_week_before(team: Team) -> None:
+    alone = team().get("manager", "/meeting")
+    assert row_of(alone, "◆ Red") == ["2", "–", "–"]
+    assert "No day a week before or older is published yet" in words_of(alone)
+    before = {**BOOK, "B1": ("Bob", "none", *BOOK["B1"][2:]), "N1": (None, "orange", *BOOK["N1"][2:])}
+    page = team(before=before).get("manager", "/meeting")
+    assert "On Jun 24, 2024" in words_of(page)
+    told = {name: row_of(page, name) for name in ("◆ Red", "▲ Orange", "■ Yellow", "● Blue", "○ No warning")}
+    assert list(told.values()) == [["2", "1", "+1"], ["1", "2", "−1"], ["1", "0", "+1"], ["0", "0", "0"], ["1", "2", "−1"]]
+
+
+def test_a_quiet_week_says_so(team: Team) -> None:
+    calm = {name: (owner, "none", worth, 5, 5, *more) for name, (owner, _, worth, _, _, *more) in BOOK.items()}
+    assert "Nobody is on the red list today." in words_of(team(calm).get("manager", "/meeting"))
+
+
+# Whose they are, in what language, and what stands empty
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/manager/people/Zoe"])
+def test_a_rep_sees_none_of_it_and_whoever_may_look_does(team: Team, path: str) -> None:
+    paged = team(reports=REPORTS)
+    refused = paged.get("rep", path)
+    assert refused.status_code == 403
+    assert "Bob" not in words_of(refused)
+    assert paged.get("", path).status_code == 303
+    for who in ("viewer", "manager", "admin"):
+        assert paged.get(who, path).status_code == (404 if path.endswith("Zoe") else 200)
+    assert "/manager" not in paged.get("rep", "/").text
+    assert "/export/" not in paged.get("viewer", "/meeting").text or paged.served.service is not None
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_the_pages_are_in_the_readers_language(team: Team, path: str, locale: str) -> None:
+    page = team(reports={**REPORTS, "effect": EFFECT}).get("manager", path, locale)
+    assert page.status_code == 200
+    assert f'<html lang="{locale}">' in page.text
+    said = {"en": ("Team", "Weekly meeting"), "ja": ("チーム", "週次会議"), "zh": ("团队", "周会")}[locale]
+    assert said[path == "/meeting"] in words_of(page)
+    assert len(page.content) < 60_000
+
+
+@pytest.mark.parametrize("name", ["Ann/Bob", 'Kim "K" <b>x</b>', "50% & more?", "山田 太郎", "(none)"])
+def test_a_person_of_any_name_has_a_page(team: Team, name: str) -> None:
+    owner = None if name == "(none)" else name
+    book = {"A1": (owner, *BOOK["A1"][1:]), "B1": BOOK["B1"]}
+    paged = team(book, {"follow_ups": {**FOLLOWED, "people": [{**FOLLOWED["people"][0], "owner": name}]}})
+    shown = "Nobody" if owner is None else name
+    people, sheet = paged.get("manager", "/manager"), paged.get("manager", "/meeting")
+    address = f"/manager/people/{quote(name, safe='')}"
+    for page in (people, sheet):
+        assert f'href="{address}"' in page.text
+        assert "<b>x</b>" not in page.text
+    person = paged.get("manager", address)
+    assert person.status_code == 200
+    assert shown in words_of(person)
+    assert "Name of A1" in words_of(person)
+    assert "Name of B1" not in words_of(person)
+    assert "<b>x</b>" not in person.text
+    assert "Name of A1" in words_of(paged.get("manager", f"/meeting?owner={quote(name, safe='')}"))
+    assert "Name of A1" in words_of(paged.get("manager", f"/manager/risks?owner={quote(name, safe='')}"))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_company_without_customers_has_pages_that_say_so(team: Team, path: str) -> None:
+    page = team({}).get("manager", path)
+    assert page.status_code == (200 if not path.startswith("/manager/people") else 404)
+    said = {
+        "/manager": "Ann",  # whose contacts of the year are known
+        "/manager/risks": "Nobody is at high or urgent risk here.",
+        "/manager/restarted": "Nobody ordered again this month",
+        "/manager/contacts": "No contact of the last year is known.",
+        "/manager/follow-up": "The newest day tells nothing of what the team did.",
+        "/manager/worked": "No case has come to its end yet.",
+        "/manager/people/Ann": "There is no sales person of that name",
+        "/meeting": "Nobody is on the red list today.",
+    }[path]
+    assert (said if path != "/manager" else "The newest day has no customers.") in words_of(page)
+
+
+def test_a_day_is_the_same_for_everybody_until_something_is_entered(team: Team) -> None:
+    paged = team()
+    first = paged.get("manager", "/manager")
+    assert row_of(first, "Ann")[2] == row_of(paged.get("viewer", "/manager"), "Ann")[2] == "2"
+    told = {"temperature": "warm", "risk": "high"}
+    assert paged.served.post("manager", "/customers/A3/update", told).status_code == 200
+    assert row_of(paged.get("manager", "/manager"), "Ann")[2] == "3"
+
+
+@contextmanager
+def moment(paged: Paged, now: datetime) -> Iterator[None]:
+    before, paged.served.clock.now = paged.served.clock.now, now
+    yield
+    paged.served.clock.now = before
+
+
+def test_tasks_become_overdue_as_days_pass(team: Team) -> None:
+    paged = team()
+    entered(paged, task(1, "Ann", DAY))
+    assert row_of(paged.get("manager", "/manager"), "Ann")[6] == "0"
+    with moment(paged, datetime(2024, 7, 2, 9, tzinfo=UTC)):
+        assert row_of(paged.get("manager", "/manager"), "Ann")[6] == "1"
