@@ -172,7 +172,7 @@ def _ranged(view: View, row: Mapping[str, Any], figure: str, digits: int = 2) ->
 def at_equal_numbers(view: View, reports: Mapping[str, Any]) -> dict[str, Any] | None:
     """The model and simple rules with as many new warnings; None where the day does not tell it."""
     record = of_training(reports)
-    held = None if record is None else record["compared"]
+    held = None if record is None else record.get("compared")
     if not held:
         return None
     by = {(row["warnings"], row["contestant"]): row for row in held["rows"]}
