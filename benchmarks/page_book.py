@@ -145,7 +145,7 @@ def make(demo: Path, out: Path, size: Size, told: Callable[[str], object] = prin
         raise SystemExit(f"{out} is there already. Remove it, or give another --out.")
     staged = out.with_name(f"{out.name}.part")
     shutil.rmtree(staged, ignore_errors=True)
-    shutil.copytree(demo, staged, ignore=shutil.ignore_patterns("mlflow", "prefect", f"{DATABASE}*"))
+    shutil.copytree(demo, staged, ignore=shutil.ignore_patterns("prefect", f"{DATABASE}*"))
     with Store.open(f"sqlite:///{demo / DATABASE}", create=False) as store:
         tiling = Tiling(Demo.of(store), size)
     with Store.open(f"sqlite:///{staged / DATABASE}") as store:

@@ -99,7 +99,7 @@ def seen(visit: Visit, rows: pd.DataFrame) -> pd.DataFrame:
 
 def open_tasks(visit: Visit, *, due_until: date | None = None, awake_on: date | None = None) -> pd.DataFrame:
     """The open tasks that the caller may see, the first due first; columns and conditions as of the store's tasks."""
-    rows = seen(visit, visit.look.rows(TASKS))
+    rows = _of_caller(visit, TASKS)
     if due_until is not None:
         rows = rows[rows["due_on"] <= pd.Timestamp(due_until)]
     if awake_on is not None:
@@ -109,7 +109,14 @@ def open_tasks(visit: Visit, *, due_until: date | None = None, awake_on: date | 
 
 def open_warnings(visit: Visit) -> pd.DataFrame:
     """The open warnings of the customers whom the caller may see, the newest first; columns as of the store's."""
-    return seen(visit, visit.look.rows(WARNINGS))
+    return _of_caller(visit, WARNINGS)
+
+
+def _of_caller(visit: Visit, name: str) -> pd.DataFrame:
+    """What the caller may see of the open tasks or warnings, kept until something is entered."""
+    look = visit.look
+    rows: pd.DataFrame = look.company.memo.get((name, visit.caller.scope), lambda: seen(visit, look.rows(name)))
+    return rows
 
 
 def material(visit: Visit) -> Material:
@@ -122,7 +129,7 @@ def material(visit: Visit) -> Material:
         as_of=day.as_of,
         present=_present(visit),
         reasons=day.reasons,
-        tasks=seen(visit, look.rows(TASKS)),
+        tasks=_of_caller(visit, TASKS),
         signals=day.signals if whole else day.signals[are_of(day.signals["customer_id"], profile["customer_id"])],
         terms=company.terms,
         known=company.states_of(visit.caller),

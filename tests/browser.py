@@ -43,7 +43,7 @@ FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 #: Milliseconds after which an element that does not come is a failure; they share two cores with other tests.
-PATIENCE = 15_000
+PATIENCE = 60_000
 
 
 def chromium() -> str | None:

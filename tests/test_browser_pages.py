@@ -10,9 +10,12 @@ from playwright.sync_api import Browser
 
 pytest_plugins = ["trained", "browsed"]
 
-ALL = [one for one in addresses() if one.method == "GET" and "secret" not in one.parts]
-#: Pages of managers and admins; addresses that give files or send on to another page are told by what they answer.
-PAGES = [one for one in ALL if one.right and not re.search(r"/(export|file)\b", one.path)]
+ALL = addresses()
+#: Addresses of forms, which send on to the page that the form stands on, and of files.
+FORMS, FILE = {one.path for one in ALL if one.method == "POST"}, re.compile(r"/(export|file)\b")
+PAGES = [
+    one for one in ALL if one.method == "GET" and one.right and one.path not in FORMS and not FILE.search(one.path)
+]
 NARROW = 360
 
 
@@ -24,7 +27,7 @@ def still(online: Server) -> Iterator[Site]:
 
 
 def is_its_own(window: Window, site: Site, path: str) -> bool:
-    """Whether an address is a page, and not one of a form, which sends on to the page that the form stands on."""
+    """Whether an address is a page, and not one that sends on to another page."""
     window.open(path)
     return window.page.url == site.address + path
 

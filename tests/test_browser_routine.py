@@ -153,7 +153,7 @@ def test_the_morning_of_a_manager(site: Site, browser: Browser, language: str, s
 
 def waited(window: Window, holds: Callable[[], bool]) -> None:
     """Wait for what a script does on the page; without scripts it holds at once."""
-    for _ in range(150):
+    for _ in range(600):
         if holds():
             return
         window.page.wait_for_timeout(100)

@@ -1,188 +1,35 @@
-"""The team and the weekly meeting: figures against those worked out by hand, whose they are, and what stands empty."""
+"""The team: figures against those worked out by hand, whose they are, and what stands empty."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
-from html.parser import HTMLParser
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pandas as pd
 import pytest
-from fastapi import FastAPI
-from orders import lines
 from paged import Paged, words_of
-from served import DAY, NINE, Clock, served_at
+from served import DAY, NINE
+from teams import BOOK, EFFECT, FEW, FOLLOWED, REPORTS, Rows, Team, entered, firsts, rate, row_of, task
 
-from features.quarantine import ingest
-from features.sources import open_source
-from serving.api_guard import Ration
 from serving.day_records import DayFrames
-from serving.ledger import SYSTEM, Event, append
+from serving.ledger import SYSTEM, Event
+from serving.pages.view import DASH
 from serving.records import REASON_COLUMNS, SCORE_COLUMNS, ScoringRun
-from serving.store import Store
 from serving.words.speech import LANGUAGES
 
-pytest_plugins = ["served_company"]
+pytest_plugins = ["served_company", "team_company"]
 
 TABS = ("", "/risks", "/restarted", "/contacts", "/follow-up", "/worked")
 PAGES = (*(f"/manager{tab}" for tab in TABS), "/manager/people/Ann", "/meeting")
-
-Book = dict[str, tuple[Any, ...]]
-#: Customer: owner, level, worth, days since the last contact and order, orders and revenue of the month and before.
-BOOK: Book = {
-    "A1": ("Ann", "red", 900.0, 29, 75, 4.0, 400.0, 4.0, 500.0),
-    "A2": ("Ann", "orange", 300.0, 30, 10, 6.0, 600.0, 4.0, 300.0),
-    "A3": ("Ann", "none", 50.0, 31, 10, 0.0, 0.0, 0.0, 0.0),
-    "B1": ("Bob", "red", 700.0, 90, 80, 1.0, 10.0, 0.0, 0.0),
-    "N1": (None, "yellow", 20.0, None, 20, 0.0, 0.0, 0.0, 0.0),
-}
-MONTHS = (
-    "orders_month_to_date", "revenue_month_to_date", "orders_previous_month_to_date", "revenue_previous_month_to_date",
-)  # fmt: skip
-#: Ann made ten contacts in June, six with success and two in vain; Bob's of March is too long ago.
-RESULTS = ["effective"] * 5 + ["high_value"] + ["unsuccessful"] * 2 + ["-"] * 2
-
-
-@pytest.fixture(scope="module")
-def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The events of the company, taken in: ``all``, and ``orders`` alone."""
-    folder = tmp_path_factory.mktemp("team")
-    (folder / "data").mkdir()
-    orders = [f"{customer} {n} 2024-05-01 10" for n, customer in enumerate(BOOK, start=1)]
-    made = [f"A1 i{n} 2024-06-{n + 10} visit outbound Ann {result}" for n, result in enumerate(RESULTS)]
-    made.append("B1 i99 2024-03-20 visit outbound Bob effective")
-    tables = {
-        "transactions": "\n".join(["customer_id order_id ordered_at amount", *orders]),
-        "interactions": "\n".join(["customer_id interaction_id occurred_at channel direction owner result", *made]),
-    }
-    for name, told in tables.items():
-        lines(told).to_parquet(folder / "data" / f"{name}.parquet")
-    ingest(open_source(str(folder / "data"), {}), folder / "all", run_at=NINE, timezone="UTC")
-    (folder / "data" / "interactions.parquet").unlink()
-    ingest(open_source(str(folder / "data"), {}), folder / "orders", run_at=NINE, timezone="UTC")
-    return folder
-
-
-def publish(store: Store, day: date, reports: Mapping[str, Any], book: Book) -> None:
-    """Publish a day with the customers of a book."""
-    scores, profiles = [], []
-    for customer, (owner, level, worth, contact, silent, *months) in book.items():
-        made = None if level == "none" else f"model:{level}"
-        said = (customer, 0.5, 45.0, 0.4, 0.6, 0.9, 0.7, 0.5, 0.2, level, "eligible", "enough", "A", "percent")
-        scores.append((*said, worth, worth / 2, 1.4, -1.0, "overdue", "cooling", made, None))
-        facts = {
-            "name": f"Name of {customer}", "rank": "A", "days_since_last_order": float(silent), "order_cycle_days": 30.0,
-            "last_order_on": day - timedelta(days=silent), **dict(zip(MONTHS, months, strict=True)),
-            "last_contact_on": None if contact is None else day - timedelta(days=contact),
-        }  # fmt: skip
-        profiles.append((customer, owner, facts))
-    frames = DayFrames(pd.DataFrame(profiles, columns=["customer_id", "owner", "facts"]), reports=reports)
-    store.publish(
-        ScoringRun(f"run-{day}", day, "m1", f"f-{day}", NINE),
-        pd.DataFrame(scores, columns=list(SCORE_COLUMNS)),
-        pd.DataFrame([], columns=list(REASON_COLUMNS)),
-        day=frames,
-        clock=lambda: NINE,
-    )
-
-
-Team = Callable[..., Paged]
-
-
-@pytest.fixture
-def team(app: FastAPI, events: Path, tmp_path: Path) -> Iterator[Team]:
-    """Opens the pages of a company with the customers of a book and the reports of its newest day."""
-    opened: list[Store] = []
-
-    def serve(
-        book: Book | None = BOOK,
-        reports: Mapping[str, Any] = {},  # noqa: B006
-        *,
-        before: Book | None = None,
-        orders_alone: bool = False,
-    ) -> Paged:
-        store = Store.open(f"sqlite:///{tmp_path / f'{len(opened)}.db'}")
-        opened.append(store)
-        if before is not None:
-            publish(store, DAY - timedelta(days=7), {}, before)
-        if book is not None:
-            publish(store, DAY, reports, book)
-        clock = Clock()
-        many = {name: Ration(clock, 100_000) for name in ("requests", "attempts")}
-        return Paged(served_at(app, store, events / ("orders" if orders_alone else "all"), clock, **many))
-
-    yield serve
-    for store in opened:
-        store.close()
-
-
-class Rows(HTMLParser):
-    """The rows of all tables of a page: heading -> text, by what stands first in the row."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self._cell: list[str] | None = None
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:  # noqa: ARG002
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self._cell = []
-        elif tag == "span" and self._cell is not None:
-            self._cell.append(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th") and self._cell is not None:
-            self.rows[-1].append(" ".join("".join(self._cell).split()))
-            self._cell = None
-
-    def handle_data(self, data: str) -> None:
-        if self._cell is not None:
-            self._cell.append(data)
-
-
-def row_of(answer: Any, first: str) -> list[str]:
-    """The cells after the one that a row begins with."""
-    found = [row[1:] for row in Rows(answer.text).rows if row and row[0] == first]
-    assert found, f"no row begins with {first!r}"
-    return found[0]
-
-
-def firsts(answer: Any) -> list[str]:
-    return [row[0] for row in Rows(answer.text).rows]
-
-
-def entered(paged: Paged, *made: Event) -> None:
-    with paged.served.service.store.writing() as connection:
-        append(connection, list(made))
-
-
-def task(number: int, owner: str | None, due_on: date, customer: str = "A1") -> Event:
-    told = {
-        "kind": "order_late", "cause": f"order_late:{number}", "team": "sales", "owner": owner, "created_on": DAY,
-        "due_on": due_on, "facts": {"name": f"Name of {customer}"}, "checklist": [], "needs": [], "state": "open",
-    }  # fmt: skip
-    return Event("task_created", SYSTEM, NINE, told, customer, None, f"t{number}")
-
-
-FOLLOWED = {
-    "n": 10, "recorded": 8, "share": 0.8, "within_days": 3,
-    "people": [{"owner": "Ann", "expected": 10, "recorded": 8, "share": 0.8,
-                "missing": [["A1", "2024-06-20"], ["A2", "2024-06-21"]]}],
-}  # fmt: skip
 
 
 def test_lv_02_lv_03_lv_04_lv_24_one_row_of_each_sales_person_has_the_figures_worked_out_by_hand(team: Team) -> None:
     page = team(reports={"follow_ups": FOLLOWED}).get("manager", "/manager")
     assert page.status_code == 200
-    # customers, silent (of 29, 30 and 31 days two), high or urgent, red, orange, tasks, follow-ups, success, loss, orders
+    # customers, silent (of 29, 30 and 31 days two), at risk, red, orange, tasks, follow-ups, rates, orders
     ann = ["3", "2", "2", "1", "1", "0", "0", "0", "80% 8 of 10", "60%", "20%", "10 +25%", "1,000 +25%", "Today"]
     assert row_of(page, "Ann") == ann
-    bob = ["1", "1", "1", "1", "0", "0", "0", "0", "–", "–", "–", "1", "10", "Today"]
+    bob = ["1", "1", "1", "1", "0", "0", "0", "0", DASH, DASH, DASH, "1", "10", "Today"]
     assert row_of(page, "Bob") == bob
     assert row_of(page, "Nobody")[:5] == ["1", "0", "0", "0", "0"], "an unknown contact is no silence"
     assert row_of(page, "All")[:5] == ["5", "3", "3", "2", "1"]
@@ -255,7 +102,7 @@ def test_lv_05_who_orders_again_stands_with_what_is_recorded_of_it(team: Team) -
         day=DayFrames(profile), clock=lambda: NINE,
     )  # fmt: skip
     bare = paged.get("manager", "/manager/restarted")
-    assert row_of(bare, "Name of A1 A1") == ["Ann", "Dormant", "Jun 28, 2024", "200 days", "750", *["–"] * 4]
+    assert row_of(bare, "Name of A1 A1") == ["Ann", "Dormant", "Jun 28, 2024", "200 days", "750", *[DASH] * 4]
     warning = {
         "opened_on": DAY, "opened_level": "red", "level": "red", "highest_level": "red", "queue": "overdue",
         "stage": "cooling", "dimension": "transaction", "owner": "Ann", "priority": 9.0, "step": "raised",
@@ -291,27 +138,6 @@ def test_lv_23_the_contacts_of_a_person_stand_by_day_and_sum_to_all(team: Team) 
     assert row_of(everybody, "Bob")[2] == "1"
 
 
-REPORTS: dict[str, Any] = {
-    "updates": {"n": 10, "contacts": 10, "updated": 7, "share": 0.7, "within_days": 1, "target": 0.8,
-                "review": "review_input_fields"},
-    "follow_ups": FOLLOWED,
-    "stuck": {"n": 3, "steps": [
-        {"step": "raised", "n": 2, "unowned": 1, "median_days": 4.5, "longest_days": 6.0, "warnings": [
-            {"episode_id": "e1", "customer_id": "A1", "owner": "Ann", "days": 6, "unowned": False},
-            {"episode_id": "e2", "customer_id": "N1", "owner": None, "days": 3, "unowned": True}]},
-        {"step": "planned", "n": 1, "unowned": 0, "median_days": 1.0, "longest_days": 1.0, "warnings": [
-            {"episode_id": "e3", "customer_id": "gone", "owner": "Bob", "days": 1, "unowned": False}]}]},
-    "reviews_missing": {"n": 1, "after_days": 30, "losses": [
-        {"customer_id": "B1", "owner": "Bob", "lost_on": "2024-05-01", "days": 61}]},
-    "disagreements": {"n": 60, "people_see_more": 1, "accounts": [
-        {"customer_id": "A3", "manual": "urgent", "engine": "low", "apart": 3, "author": "kim",
-         "at": "2024-06-30T09:00:00+00:00"},
-        {"customer_id": "B1", "manual": "low", "engine": "urgent", "apart": -3, "author": None, "at": None}]},
-    "ratings_stale": {"n": 4, "stale": 1, "after_days": 365, "customers": [
-        {"customer_id": "A2", "rated_on": "2023-01-01", "rating": 2.0, "days": 547}]},
-}  # fmt: skip
-
-
 def test_cl_01_cl_10_cl_12_what_waits_and_what_is_missing_is_told_in_words(team: Team) -> None:
     paged = team(reports=REPORTS)
     page = paged.get("manager", "/manager/follow-up")
@@ -335,19 +161,6 @@ def test_cl_01_cl_10_cl_12_what_waits_and_what_is_missing_is_told_in_words(team:
     assert "gone" in words, "a customer of another day is named by its number"
     assert 'href="/customers/gone"' not in page.text
     assert "Name of A1" in words_of(paged.get("manager", "/manager/people/Ann"))
-
-
-def rate(hits: int, n: int, low: float, high: float) -> dict[str, Any]:
-    return {"hits": hits, "n": n, "share": hits / n, "low": low, "high": high, "too_few": False}
-
-
-FEW = {"hits": 1, "n": 3, "share": None, "low": None, "high": None, "too_few": True}
-EFFECT = {
-    "n": 300, "least_cases": 10, "untreated": rate(30, 100, 0.22, 0.4), "treated": rate(20, 150, 0.09, 0.2),
-    "undetermined": 130, "shown": rate(45, 250, 0.14, 0.23), "holdout": rate(15, 50, 0.19, 0.44), "points": 0.12,
-    "low": 0.01, "high": 0.23, "detectable": 0.15, "code": None,
-    "saved": {"customers": 30.0, "low": 2.5, "high": 57.5, "code": None},
-}  # fmt: skip
 
 
 def test_cl_03_what_worked_has_intervals_and_says_what_is_only_observed(team: Team) -> None:
@@ -374,52 +187,6 @@ def test_no_number_of_customers_kept_is_given_without_a_comparison(team: Team) -
     words = words_of(team(reports={"effect": nothing}).get("manager", "/manager/worked"))
     assert "No warning is left alone by lot" in words
     assert "customers kept (95%" not in words
-
-
-# The weekly meeting
-
-
-def test_lv_08_the_sheet_has_of_each_red_customer_why_what_whose_and_until_when(team: Team) -> None:
-    paged = team()
-    entered(paged, task(1, "Ann", DAY + timedelta(days=2)))
-    page = paged.get("manager", "/meeting")
-    words = words_of(page)
-    at = [words.index(said) for said in ("Ann 1 customer", "Name of A1", "Bob 1 customer", "Name of B1")]
-    assert at == sorted(at)
-    for said in (
-        "2 customers on the red list, 1,600 at risk.", "A1 · Rank A · Last order 75 days ago · 45 days beyond",
-        "The warning level is red.", "Orders of an important customer have stopped", "Name of A1's order is late",
-        "Jul 3, 2024", "900 at risk", "Deal with by", "Nothing planned",
-    ):  # fmt: skip
-        assert said in words, said
-    assert words.count("Decision") == 2
-    assert "Name of A2" not in words, "an orange customer is not on the red list"
-    one = words_of(paged.get("manager", "/meeting?owner=Bob"))
-    assert "Name of B1" in one
-    assert "Name of A1" not in one
-    assert 'href="/export/meeting?owner=Bob&amp;format=xlsx"' in paged.get("manager", "/meeting?owner=Bob").text
-
-
-def test_the_sheet_compares_the_levels_with_those_a_week_before(team: Team) -> None:
-    alone = team().get("manager", "/meeting")
-    assert row_of(alone, "◆ Red") == ["2", "–", "–"]
-    assert "No day a week before or older is published yet" in words_of(alone)
-    before = {**BOOK, "B1": ("Bob", "none", *BOOK["B1"][2:]), "N1": (None, "orange", *BOOK["N1"][2:])}
-    page = team(before=before).get("manager", "/meeting")
-    assert "On Jun 24, 2024" in words_of(page)
-    told = {name: row_of(page, name) for name in ("◆ Red", "▲ Orange", "■ Yellow", "● Blue", "○ No warning")}
-    assert list(told.values()) == [
-        ["2", "1", "+1"],
-        ["1", "2", "−1"],
-        ["1", "0", "+1"],
-        ["0", "0", "0"],
-        ["1", "2", "−1"],
-    ]
-
-
-def test_a_quiet_week_says_so(team: Team) -> None:
-    calm = {name: (owner, "none", worth, 5, 5, *more) for name, (owner, _, worth, _, _, *more) in BOOK.items()}
-    assert "Nobody is on the red list today." in words_of(team(calm).get("manager", "/meeting"))
 
 
 # Whose they are, in what language, and what stands empty
@@ -486,7 +253,7 @@ def test_a_company_of_which_little_is_known_has_pages_that_say_so(team: Team, pa
     }[path]
     assert said in words_of(page)
     if path == "/manager":
-        assert row_of(page, "Nobody") == ["1", "–", "0", "0", "0", "0", "0", "0", *["–"] * 5, "Today"]
+        assert row_of(page, "Nobody") == ["1", DASH, "0", "0", "0", "0", "0", "0", *[DASH] * 5, "Today"]
         person = words_of(paged.get("manager", "/manager/people/(none)"))
         assert "There are no contacts in your files, so nobody knows who is without one." in person
 

@@ -58,9 +58,8 @@ def people(view: Overseeing, page: PageNumber = 1) -> Response:
         "lines": [view.say(ORDER)],
         "table": table,
         "pager": pager,
-        "empty": None if rows else (view.say(NO_CUSTOMERS), view.say(NO_CUSTOMERS_NEXT)),
     }
-    return _page(view, "", [section, _meanings(view, team)] if rows else [section], facts=_facts(view, team))
+    return _page(view, "", [section, _meanings(view, team)], facts=_facts(view, team))
 
 
 def _page(view: View, tab: str, sections: list[dict[str, Any]], facts: list[dict[str, Any]] | None = None) -> Response:
@@ -167,8 +166,6 @@ def _meanings(view: View, team: Team) -> dict[str, Any]:
 LATELY = text("Success and loss are of the contacts of the last {days} days.")
 ORDER = text("Those with most red and orange customers stand first. A name leads to the person's own page.")
 OF_THEM_LATE = text("{n} of them overdue")
-NO_CUSTOMERS = text("The newest day has no customers.")
-NO_CUSTOMERS_NEXT = text("See on the page Data what became of your files.")
 SILENT = text(
     "Customers whose last contact was {days} days ago or longer. One whose last contact is not known is not counted."
 )
@@ -191,11 +188,11 @@ LACKS = text("There is no {table} in your files: what is made of it is shown as 
 def risks(view: Overseeing, owner: Word = None, page: PageNumber = 1) -> Response:
     """The customers at high or urgent risk, each under its owner."""
     rows = listed(view.visit, "risk_by_owner", Choice()).rows
-    held = rows.groupby("owner")["value_at_risk"].agg(["size", "sum"]).sort_values("sum", ascending=False)
+    held = view.visit.look.company.memo.get("held", lambda: _sums(rows))
     mine = rows[rows["owner"] == owner] if owner else rows
     part, pager = part_of(mine, page)
     shown = ("name", "risk", "stated_risk", "engine_risk", "level", "value_at_risk", "owner")
-    options = sorted(set(rows["owner"]) | ({owner} if owner else set()), key=lambda one: (one == NONE, one))
+    options = sorted(set(held.index) | ({owner} if owner else set()), key=lambda one: (one == NONE, one))
     section = {
         "id": "risks",
         "heading": person(view, owner) if owner else view.say(text("Customers")),
@@ -207,6 +204,11 @@ def risks(view: Overseeing, owner: Word = None, page: PageNumber = 1) -> Respons
         "empty": None if len(part) else (view.say(text("Nobody is at high or urgent risk here.")), ""),
     }
     return _page(view, "risks", [_held(view, held), section] if len(held) else [section])
+
+
+def _sums(rows: pd.DataFrame) -> pd.DataFrame:
+    """How many customers each sales person holds and what is at risk with them, the most first."""
+    return rows.groupby("owner")["value_at_risk"].agg(["size", "sum"]).sort_values("sum", ascending=False)
 
 
 def _held(view: View, held: pd.DataFrame) -> dict[str, Any]:

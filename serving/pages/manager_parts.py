@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from features.contact_records import DEFINITIONS, rates
+from features.contact_records import DEFINITIONS, LOGGED_WITHIN_DAYS, rates
 from serving.api_data import listed, open_tasks, profile_of, room
 from serving.list_register import Listing
 from serving.list_rows import NONE, Choice
@@ -228,7 +228,7 @@ def part_of(rows: pd.DataFrame, page: int, most: int = MOST) -> tuple[pd.DataFra
 def definitions(view: View, *names: str) -> list[dict[str, str]]:
     """What columns of the list of contacts count."""
     counted = COUNTED["contact_rates"]
-    days = view.number(3)
+    days = view.number(LOGGED_WITHIN_DAYS)
     return [{"name": view.say(column_of(one).heading), "text": view.say(counted[one], days=days)} for one in names]
 
 

@@ -31,10 +31,9 @@ WEEK = timedelta(days=7)
 def meeting(view: Overseeing, owner: Word = None, page: PageNumber = 1) -> Response:
     """The customers of the red list, each under its sales person."""
     day = view.visit.look.company.day
-    everybody = listed(view.visit, "meeting", Choice()).rows
-    rows = by_owner(everybody[everybody["owner"] == owner] if owner else everybody)
+    everybody, sums = view.visit.look.company.memo.get("meeting", lambda: _sheet(view))
+    rows = everybody[everybody["owner"] == owner] if owner else everybody
     part, pager = part_of(rows, page, MOST)
-    sums = rows.groupby("owner")["value_at_risk"].agg(["size", "sum"])
     groups: list[dict[str, Any]] = []
     for row in told(view, part):
         name = row["owner"]
@@ -42,7 +41,7 @@ def meeting(view: Overseeing, owner: Word = None, page: PageNumber = 1) -> Respo
             groups.append({"owner": name, "id": f"p{len(groups) + 1}", "cases": [], **_heading(view, sums.loc[name])})
             groups[-1]["name"] = person(view, name)
         groups[-1]["cases"].append(_case(view, row))
-    owners = sorted(set(everybody["owner"]) | ({owner} if owner else set()), key=lambda one: (one == NONE, one))
+    owners = sorted(set(sums.index) | ({owner} if owner else set()), key=lambda one: (one == NONE, one))
     return view.page(
         "meeting.html",
         title=view.say(text("Weekly meeting")),
@@ -55,6 +54,12 @@ def meeting(view: Overseeing, owner: Word = None, page: PageNumber = 1) -> Respo
         owners=[(one, person(view, one)) for one in owners],
         pager=pager,
     )
+
+
+def _sheet(view: View) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The list as the sheet has it, and how many customers and how much is at risk of each sales person."""
+    rows = by_owner(listed(view.visit, "meeting", Choice()).rows)
+    return rows, rows.groupby("owner")["value_at_risk"].agg(["size", "sum"])
 
 
 def by_owner(rows: pd.DataFrame) -> pd.DataFrame:
