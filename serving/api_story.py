@@ -1,7 +1,7 @@
 """Why a customer stands as it does, and how it would stand had something happened: nothing here changes anything."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Annotated, Any, TypeVar
 
@@ -12,15 +12,15 @@ from features.briefs import plain
 from features.errors import ArtefactError, KizashiError
 from serving.access import within
 from serving.api_board import Day
-from serving.api_data import customer_of, one, page
+from serving.api_data import customer_of, one, page, profile_of
 from serving.api_errors import Refused, documented
 from serving.api_languages import Tongue
 from serving.api_models import One, Page, WhatIfBody
 from serving.api_visit import Id, Limit, Offset, Reader, Stories, Visit
 from serving.records import PERCENT
-from serving.story import change_of
+from serving.story import Story, WhatIf, change_of
 from serving.story_words import caution, change_text, spoken_story, what_if_text
-from serving.words.speech import text
+from serving.words.speech import language, text
 
 router = APIRouter(responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 500, 503))
 
@@ -36,7 +36,7 @@ def story(visit: Reader, locale: Tongue, customer_id: Id, since: Since = None) -
     `words` are its sentences in the caller's language; all else is codes and numbers, as `kizashi explain --json` has
     them. It takes some seconds.
     """
-    told = _told(visit, customer_id, lambda stories, as_of: stories.story(customer_id, as_of, since))
+    told = story_of(visit, customer_id, since, locale)
     return one({**told.to_dict(), "words": spoken_story(told, locale)})
 
 
@@ -62,12 +62,41 @@ def moved(visit: Visit) -> tuple[Day, pd.DataFrame]:
 @router.post("/customers/{customer_id:path}/what-if", tags=["customers"])
 def what_if(visit: Reader, locale: Tongue, customer_id: Id, body: WhatIfBody) -> One:
     """How a customer would stand had it ordered, or paid what is overdue: re-scored, nothing is stored, no promise."""
-    supposed = body.model_dump()
-    found = _told(visit, customer_id, lambda stories, as_of: stories.what_if(customer_id, as_of, **supposed))
-    _, row = customer_of(visit, customer_id)
-    sentence = what_if_text(found, row["shown"].iloc[0] == PERCENT, locale, visit.service.currency)
+    found = what_if_of(visit, customer_id, body)
+    sentence = supposed_text(visit, customer_id, found, locale)
     values: dict[str, Any] = plain(asdict(found))
     return one({**values, "text": sentence, "caution": caution(locale)})
+
+
+def story_of(visit: Visit, customer_id: str, since: date | None, locale: str) -> Story:
+    """The story of a customer whom the caller may see, without the names of customers that are not the caller's to see.
+
+    Raises
+    ------
+    Refused
+        409 where the events or the model are not here, 422 where it cannot be told.
+    """
+    told = _told(visit, customer_id, lambda stories, as_of: stories.story(customer_id, as_of, since))
+    if visit.caller.scope is None:
+        return told
+    _, profile = profile_of(visit)
+    seen, nobody = set(profile["customer_id"]), language(locale).words(ANOTHER)
+    cases = tuple(
+        case if case.customer_id in seen else replace(case, customer_id="", name=nobody) for case in told.similar.cases
+    )
+    return replace(told, similar=replace(told.similar, cases=cases))
+
+
+def what_if_of(visit: Visit, customer_id: str, body: WhatIfBody) -> WhatIf:
+    """How a customer whom the caller may see would stand; raises as :func:`story_of`."""
+    supposed = body.model_dump()
+    return _told(visit, customer_id, lambda stories, as_of: stories.what_if(customer_id, as_of, **supposed))
+
+
+def supposed_text(visit: Visit, customer_id: str, found: WhatIf, locale: str) -> str:
+    """The same in words."""
+    _, row = customer_of(visit, customer_id)
+    return what_if_text(found, row["shown"].iloc[0] == PERCENT, locale, visit.service.currency)
 
 
 def _told(visit: Visit, customer_id: str, tell: Callable[[Stories, date], T]) -> T:
@@ -84,5 +113,6 @@ def _told(visit: Visit, customer_id: str, tell: Callable[[Stories, date], T]) ->
         raise Refused(422, error=mistake) from None
 
 
+ANOTHER = text("Another customer")
 NO_STORIES = text("The customers' events cannot be read here: run a day, or serve the folder where it was run.")
 NO_MODEL = text("The model that the day was scored with is not here: serve the folder where it was trained.")

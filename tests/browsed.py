@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Server, Site, chromium, launched, published_on, running
+from browser import NO_BROWSER, Server, Site, chromium, launched, published_on, running
 from companies import DAY, Company
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from two_days import LATER
@@ -66,6 +66,6 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """The browser of a worker; each test has windows of its own."""
     place = chromium()
     if place is None:
-        pytest.skip("no Chromium is installed (Debian: chromium), and KIZASHI_CHROMIUM names none")
+        pytest.skip(NO_BROWSER)
     with launched(request.getfixturevalue("playwright_here"), place) as started:
         yield started

@@ -53,6 +53,10 @@ def chromium() -> str | None:
     return named or next((found for name in names if (found := shutil.which(name))), None)
 
 
+#: Why tests are skipped where there is none.
+NO_BROWSER = "no Chromium is installed (Debian: chromium), and KIZASHI_CHROMIUM names none"
+
+
 def flags() -> list[str]:
     """Nothing that calls home; without its sandbox only where it refuses to have one."""
     return [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]

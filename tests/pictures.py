@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from browser import (
+    NO_BROWSER,
     Clock,
     Site,
     Window,
@@ -51,7 +52,7 @@ def main(target: Path, folder: Path) -> None:
     """
     place = chromium()
     if place is None:
-        raise SettingsError("no Chromium is installed (Debian: chromium), and KIZASHI_CHROMIUM names none.")
+        raise SettingsError(f"{NO_BROWSER}.")
     usual = {"customers": 400, "months": 30, "seed": 1}
     prepare_environment(folder)
     if not demo.is_made(folder, **usual):

@@ -69,7 +69,11 @@ def as_json(value: Any) -> Any:
 def test_the_story_is_the_one_of_the_command_line_in_the_callers_language(company_served: Served, told: Story) -> None:
     events = company_served.events()
     path = f"/api/v1/customers/{told.customer_id}/story?since={DAY}"
-    for who, asked, locale in (("viewer", "ja-JP, en;q=0.5", "ja"), ("own", "zh", "zh_Hans_CN"), ("manager", "", "en")):
+    for who, asked, locale in (
+        ("viewer", "ja-JP, en;q=0.5", "ja"),
+        ("admin", "zh", "zh_Hans_CN"),
+        ("manager", "", "en"),
+    ):
         headers = {**company_served.headers(who), "Accept-Language": asked}
         answer = company_served.client.get(path, headers=headers)
         assert answer.status_code == 200, answer.text
@@ -78,6 +82,21 @@ def test_the_story_is_the_one_of_the_command_line_in_the_callers_language(compan
         assert data == as_json(plain(told.to_dict()))
         assert answer.headers["Content-Language"].split("-")[0] == locale.split("_")[0]
     assert company_served.events() == events
+
+
+def test_a_rep_is_not_told_the_names_of_other_peoples_customers(
+    company_served: Served, two_days: TwoDays, told: Story, owner: str
+) -> None:
+    path = f"/customers/{told.customer_id}/story"
+    with two_days.store() as store:
+        owners = store.profiles(LATER).set_index("customer_id")["owner"]
+    cases = company_served.get("own", path).json()["similar"]["cases"]
+    assert len(cases) == len(told.similar.cases)
+    others = [case for case in told.similar.cases if owners.get(case.customer_id) != owner]
+    assert others, "the company of the tests has similar customers of others"
+    assert [case["name"] for case in cases].count("Another customer") == len(others)
+    shown = company_served.get("own", path).text
+    assert not [case for case in others if case.customer_id in shown or (case.name and case.name in shown)]
 
 
 def test_what_would_be_is_told_and_nothing_is_written(company_served: Served, two_days: TwoDays, told: Story) -> None:

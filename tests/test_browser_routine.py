@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser import LANGUAGES, Site, Window, customer_address, window_of
+from browser import LANGUAGES, NO_BROWSER, Site, Window, chromium, customer_address, window_of
 from playwright.sync_api import Browser, Locator
 from two_days import LATER
 
@@ -19,6 +19,7 @@ from serving.list_rows import Choice
 from serving.lists import Morning
 
 pytest_plugins = ["trained", "browsed"]
+pytestmark = pytest.mark.skipif(chromium() is None, reason=NO_BROWSER)
 
 SCRIPTED = {"scripts": True, "no_scripts": False}
 UPDATED = {"temperature": "cold", "risk": "urgent"}

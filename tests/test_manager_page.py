@@ -119,7 +119,7 @@ def test_lv_05_who_orders_again_stands_with_what_is_recorded_of_it(team: Team) -
     )
     told = paged.get("manager", "/manager/restarted")
     assert row_of(told, "Name of A1 A1")[5:] == ["◆ Red", "Visit", "A competitor", "Final"]
-    assert "1 customers ordered again this month; for 1 of them it is recorded" in words_of(told)
+    assert "Ordered again this month: 1; for 1 of them it is recorded" in words_of(told)
 
 
 def test_lv_23_the_contacts_of_a_person_stand_by_day_and_sum_to_all(team: Team) -> None:
@@ -128,7 +128,7 @@ def test_lv_23_the_contacts_of_a_person_stand_by_day_and_sum_to_all(team: Team) 
     days = [row for row in Rows(page.text).rows if row and row[0].startswith("Jun ") and row[1:3] == ["1", "1"]]
     assert len(days) == 10
     assert sum(int(row[2]) for row in days) == 10
-    assert "10 contacts in the year before." in words_of(page)
+    assert "Contacts in the year before: 10." in words_of(page)
     months = row_of(page, "Jun 2024")
     assert months[:4] == ["10", "10", "60%", "20%"]
     everybody = paged.get("manager", "/manager/contacts")
@@ -146,8 +146,8 @@ def test_cl_01_cl_10_cl_12_what_waits_and_what_is_missing_is_told_in_words(team:
         "7 of 10 contacts of the last month were followed by an update within 1 day.",
         "The form is to be looked at, not the people", "70% of 80%",
         "8 of 10 contacts that were due in the last month were recorded within 3 days.",
-        "Name of A1 (Jun 20, 2024)", "1 losses have had no cause for more than 30 days",
-        "60 customers; on 1 of them people see more risk than the engine.", "2 of 60 stand here.",
+        "Name of A1 (Jun 20, 2024)", "Losses without a cause for more than 30 days: 1.",
+        "Customers: 60; on 1 of them people see more risk than the engine.", "2 of 60 stand here.",
         "Of 4 customers with a rating, that of 1 is older than 365 days",
     ):  # fmt: skip
         assert said in words, said
@@ -161,6 +161,18 @@ def test_cl_01_cl_10_cl_12_what_waits_and_what_is_missing_is_told_in_words(team:
     assert "gone" in words, "a customer of another day is named by its number"
     assert 'href="/customers/gone"' not in page.text
     assert "Name of A1" in words_of(paged.get("manager", "/manager/people/Ann"))
+    japanese = words_of(paged.get("manager", "/manager/follow-up", "ja"))
+    assert "連絡10件のうち、7件で1日以内に更新が入力されました。" in japanese
+
+
+@pytest.mark.parametrize(("locale", "more"), [("en", "and 1 more"), ("ja", "ほか1"), ("zh", "另有1")])
+def test_of_many_follow_ups_without_a_record_some_are_named(team: Team, locale: str, more: str) -> None:
+    missing = [["A1", f"2024-06-{day}"] for day in range(10, 14)]
+    person = {"owner": "Ann", "expected": 10, "recorded": 6, "share": 0.6, "missing": missing}
+    told = {**FOLLOWED, "recorded": 6, "share": 0.6, "people": [person]}
+    words = words_of(team(reports={"follow_ups": told}).get("manager", "/manager/follow-up", locale))
+    assert words.count("Name of A1") == 3
+    assert more in words
 
 
 def test_cl_03_what_worked_has_intervals_and_says_what_is_only_observed(team: Team) -> None:
@@ -176,7 +188,7 @@ def test_cl_03_what_worked_has_intervals_and_says_what_is_only_observed(team: Te
     for said in (
         "The share is 30 percentage points higher in the first group.", "who is in which group is no accident",
         "the smaller group has 3, and from 10 on there is a comparison", "12 percentage points fewer ended in a loss",
-        "That makes 30 customers kept (95% interval 2.5 to 57.5).", "No case has come to its end yet.",
+        "Customers kept by it: 30 (95% interval 2.5 to 57.5).", "No case has come to its end yet.",
     ):  # fmt: skip
         assert said in words, said
 
@@ -186,7 +198,7 @@ def test_no_number_of_customers_kept_is_given_without_a_comparison(team: Team) -
                "saved": {"customers": None, "low": None, "high": None, "code": "no_comparison"}}  # fmt: skip
     words = words_of(team(reports={"effect": nothing}).get("manager", "/manager/worked"))
     assert "No warning is left alone by lot" in words
-    assert "customers kept (95%" not in words
+    assert "Customers kept by it" not in words
 
 
 # Whose they are, in what language, and what stands empty

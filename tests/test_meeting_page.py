@@ -22,7 +22,7 @@ def test_lv_08_the_sheet_has_of_each_red_customer_why_what_whose_and_until_when(
     at = [words.index(said) for said in ("Ann 1 customer", "Name of A1", "Bob 1 customer", "Name of B1")]
     assert at == sorted(at)
     for said in (
-        "2 customers on the red list, 1,600 at risk.", "A1 · Rank A · Last order 75 days ago · 45 days beyond",
+        "Customers on the red list: 2, with 1,600 at risk.", "A1 · Rank A · Last order 75 days ago · 45 days beyond",
         "The warning level is red.", "Orders of an important customer have stopped", "Name of A1's order is late",
         "Jul 3, 2024", "900 at risk", "Deal with by", "Nothing planned",
     ):  # fmt: skip

@@ -1,26 +1,23 @@
 """The full story of a customer: every group of reasons, what would end the warning, similar cases, and what if."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import ValidationError
 
-from features.errors import ArtefactError, KizashiError
-from serving.api_data import customer_of, profile_of
+from features.errors import KizashiError
+from serving.api_data import customer_of
 from serving.api_errors import Refused
 from serving.api_models import WhatIfBody
-from serving.api_story import NO_MODEL, NO_STORIES
-from serving.api_visit import Id, Stories
+from serving.api_story import story_of, supposed_text, what_if_of
+from serving.api_visit import Id
 from serving.pages.forms import problem_of
 from serving.pages.view import Reading, View
-from serving.records import PERCENT
-from serving.story import Story
 from serving.story_sections import Sections
-from serving.story_words import caution, what_if_text
+from serving.story_words import caution
 from serving.words.speech import text
 
 router = APIRouter()
@@ -83,42 +80,16 @@ def _tried(view: View, make: Callable[[], T]) -> T | Line:
         return Line(*problem_of(refusal, view))
 
 
-def _told(view: View, customer_id: str, tell: Callable[[Stories, date], T]) -> T:
-    day, _ = customer_of(view.visit, customer_id)
-    if view.service.stories is None:
-        raise Refused(409, "no_events", NO_STORIES)
-    try:
-        return tell(view.service.stories, day.as_of)
-    except ArtefactError:
-        raise Refused(409, "no_model", NO_MODEL) from None
-
-
 def _whole(view: View, customer_id: str) -> dict[str, Any]:
-    found = _told(view, customer_id, lambda stories, as_of: stories.story(customer_id, as_of))
-    return {
-        part: told for part, told in Sections(_own(view, found), view.locale, AT).whole().items() if part != "title"
-    }
-
-
-def _own(view: View, story: Story) -> Story:
-    """The story without the names of customers that are not the caller's to see: what came of them stays."""
-    if view.visit.caller.scope is None:
-        return story
-    _, profile = profile_of(view.visit)
-    seen, nobody = set(profile["customer_id"]), view.say(ANOTHER)
-    cases = tuple(
-        case if case.customer_id in seen else replace(case, customer_id="", name=nobody) for case in story.similar.cases
-    )
-    return replace(story, similar=replace(story.similar, cases=cases))
+    found = story_of(view.visit, customer_id, None, view.locale)
+    return {part: told for part, told in Sections(found, view.locale, AT).whole().items() if part != "title"}
 
 
 def _supposed(view: View, customer_id: str, asked: dict[str, Any]) -> str:
     """How the customer would stand, in words."""
     body = WhatIfBody.model_validate({name: value or None for name, value in asked.items() if name != "paid"})
     body = body.model_copy(update={"paid": asked["paid"]})
-    found = _told(view, customer_id, lambda stories, as_of: stories.what_if(customer_id, as_of, **body.model_dump()))
-    _, row = customer_of(view.visit, customer_id)
-    return what_if_text(found, row["shown"].iloc[0] == PERCENT, view.locale, view.service.currency)
+    return supposed_text(view.visit, customer_id, what_if_of(view.visit, customer_id, body), view.locale)
 
 
-TITLE, ANOTHER = text("{name}: the full story"), text("Another customer")
+TITLE = text("{name}: the full story")

@@ -182,7 +182,7 @@ def records_of(view: View, one: Known) -> list[dict[str, Any]]:
 
 
 def _named(view: View, kind: str, code: str | None) -> str:
-    return choice_name(kind, code, view.locale) if code in CHOICES[kind] else ""
+    return choice_name(kind, code, view.locale) if code is not None and code in CHOICES[kind] else ""
 
 
 def choices_of(view: View) -> dict[str, list[tuple[str, str]]]:

@@ -280,10 +280,10 @@ def with_outcomes(rows: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
 #: Column of the list -> of the record of a warning.
 OUTCOME = {"outcome": "state", "detected_level": "detected_level", "approach": "approach", "stopped_why": "why"}
 BACK = text("Customers that ordered again this month after too long a silence")
-RESTARTED = text("{n} customers ordered again this month; for {recorded} of them it is recorded what was done and why.")
+RESTARTED = text("Ordered again this month: {n}; for {recorded} of them it is recorded what was done and why.")
 DRAFTS = text(
-    "{n} records are drafts: on the customer's page somebody still has to say what was done and why the orders had"
-    " stopped."
+    "Drafts among the records: {n}. On the customer's page somebody still has to say what was done and why the orders"
+    " had stopped."
 )
 NO_RESTART = text("Nobody ordered again this month after too long a silence.")
 NO_RESTART_NEXT = text("Customers appear here on the day after the order that ends their silence.")

@@ -89,7 +89,7 @@ def _missing(view: View, told: Mapping[str, Any]) -> Section:
         missing = [f"{_name(view, who)} ({view.day(day)})" for who, day in one["missing"][:EACH]]
         more = len(one["missing"]) - len(missing)
         if more > 0:
-            missing.append(view.count("and {n} more", "and {n} more", more))
+            missing.append(view.say(text("and {n} more"), n=view.number(more)))
         rows.append(
             [person_cell(view, one["owner"]), view.number(one["recorded"]), view.number(one["expected"]),
              view.share(one["share"]), {"lines": missing} if missing else DASH]
@@ -123,7 +123,7 @@ def _stuck(view: View, told: Mapping[str, Any]) -> Section:
              view.number(step["median_days"]), view.number(step["longest_days"]), {"links": first} if first else DASH]
         )  # fmt: skip
     headings = [
-        (view.say(text("Step")), ""), (view.say(text("Warnings")), "number"),
+        (view.say(text("Step of the warning")), ""), (view.say(text("Warnings")), "number"),
         (view.say(text("Without a sales person")), "number"), (view.say(text("Days, the middle one")), "number"),
         (view.say(text("Days, the longest")), "number"), (view.say(text("Waiting longest")), ""),
     ]  # fmt: skip
@@ -148,7 +148,7 @@ STUCK = text(
 
 def _waiting(view: View, one: Mapping[str, Any]) -> dict[str, Any]:
     cell = customer_cell(view, one["customer_id"])
-    days = view.count("{n} day", "{n} days", int(one["days"]))
+    days = view.days(one["days"])
     return {"text": cell["text"], "address": cell.get("address", ""), "sub": f"{person(view, one['owner'])}, {days}"}
 
 
@@ -176,7 +176,7 @@ def _reviews(view: View, told: Mapping[str, Any]) -> Section:
 
 
 ALL_REVIEWED = text("Every loss has its cause within {days} days.")
-UNREVIEWED = text("{n} losses have had no cause for more than {days} days. Without it nobody learns from them.")
+UNREVIEWED = text("Losses without a cause for more than {days} days: {n}. Without it nobody learns from them.")
 FIRST = text("{n} of {of} stand here.")
 
 
@@ -211,7 +211,7 @@ def _disagreements(view: View, told: Mapping[str, Any]) -> Section:
 
 
 DISAGREE = text(
-    "{n} customers; on {more} of them people see more risk than the engine. One of the two knows something that the"
+    "Customers: {n}; on {more} of them people see more risk than the engine. One of the two knows something that the"
     " other does not: ask, then correct the risk or the file."
 )
 

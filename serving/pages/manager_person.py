@@ -1,6 +1,6 @@
 """One sales person: the risks, tasks and silent customers they hold, their contacts by day, and their orders."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -89,9 +89,35 @@ def _more(view: View, n: int) -> list[str]:
     return [view.say(text("{n} of {of} stand here."), n=view.number(SOME), of=view.number(n))] if n > SOME else []
 
 
+def _kept(view: View, what: str, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """Rows of a person, made once for as long as nothing is entered."""
+    rows: pd.DataFrame = view.visit.look.company.memo.get((what, name), make)
+    return rows
+
+
+def _of(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows of one person; an owner that is missing is nobody."""
+    return rows[rows["owner"].fillna(NONE) == name]
+
+
+def _risky(view: View, name: str) -> pd.DataFrame:
+    """The customers of a person at high or urgent risk, those worth most first."""
+    rows = _of(listed(view.visit, "risk_by_owner", Choice()).rows, name)
+    return rows.sort_values("value_at_risk", ascending=False, kind="stable")
+
+
+def _late(view: View, name: str, days: int) -> pd.DataFrame:
+    """The customers of a person without a contact for so many days, those worth most first."""
+    state = view.visit.look.company.state
+    late = state.loc[state["days_since_last_interaction"] >= days, list(SILENT)]
+    return _of(late, name).sort_values(["value_at_risk", "customer_id"], ascending=[False, True])
+
+
+SILENT = ("customer_id", "owner", "level", "days_since_last_interaction", "value_at_risk")
+
+
 def _risks(view: View, name: str) -> dict[str, Any]:
-    rows = listed(view.visit, "risk_by_owner", Choice()).rows
-    rows = rows[rows["owner"] == name].sort_values("value_at_risk", ascending=False, kind="stable")
+    rows = _kept(view, "risks", name, lambda: _risky(view, name))
     section = {"id": "risks", "heading": view.say(text("High and urgent risk"))}
     if rows.empty:
         return {**section, "empty": (view.say(text("Nobody is at high or urgent risk here.")), "")}
@@ -109,8 +135,7 @@ def _risks(view: View, name: str) -> dict[str, Any]:
 
 
 def _tasks(view: View, name: str, figures: Figures) -> dict[str, Any]:
-    rows = open_tasks(view.visit)
-    rows = rows[rows["owner"].isna() if name == NONE else rows["owner"] == name]
+    rows = _kept(view, "tasks", name, lambda: _of(open_tasks(view.visit), name))
     section = {"id": "tasks", "heading": view.say(text("Open tasks"))}
     if rows.empty:
         return {**section, "empty": (view.say(text("No task is open.")), "")}
@@ -140,14 +165,10 @@ def _silent(view: View, name: str, figures: Figures) -> dict[str, Any]:
         "id": "silent",
         "heading": view.say(text("{days} days without contact or longer"), days=view.number(days)),
     }
-    state = view.visit.look.company.state
-    late = state["days_since_last_interaction"] >= days
-    mine = state["owner"].isna() if name == NONE else state["owner"] == name
-    rows = state.loc[late & mine, ["customer_id", "level", "days_since_last_interaction", "value_at_risk"]]
+    rows = _kept(view, "silent", name, lambda: _late(view, name, days))
     if rows.empty:
         words = NEVER_KNOWN if unknown(figures["silent"]) else ALL_IN_TOUCH
         return {**section, "empty": (view.say(words), "")}
-    rows = rows.sort_values(["value_at_risk", "customer_id"], ascending=[False, True])
     told = [
         [customer_cell(view, row["customer_id"]), {"level": row["level"]},
          view.number(row["days_since_last_interaction"]), view.money(row["value_at_risk"])]
@@ -170,8 +191,7 @@ ALL_IN_TOUCH = text("Every customer whose last contact is known had one lately."
 
 def _contacts(view: View, name: str) -> list[dict[str, Any]]:
     """The contacts of a person week by week, day by day, and how they turned out."""
-    days = contact_days(view).rows
-    days = days[days["owner"] == name]
+    days = _kept(view, "days", name, lambda: _of(contact_days(view).rows, name))
     if days.empty:
         empty = (view.say(text("No contact of the last year is known.")), "")
         return [{"id": "weeks", "heading": view.say(text("Contact history")), "empty": empty}]
@@ -203,7 +223,7 @@ def _contacts(view: View, name: str) -> list[dict[str, Any]]:
     ]
 
 
-NEWEST = text("The newest {n} days with a contact; {all} contacts in the year before.")
+NEWEST = text("The newest {n} days with a contact. Contacts in the year before: {all}.")
 
 
 def _missing(view: View, name: str) -> dict[str, Any]:

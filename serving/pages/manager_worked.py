@@ -151,9 +151,9 @@ BY_LOT = text(
     "Of the warnings that were shown, {points} percentage points fewer ended in a loss than of those left alone by lot"
     " (95% interval {low} to {high})."
 )
-KEPT = text("That makes {customers} customers kept (95% interval {low} to {high}).")
+KEPT = text("Customers kept by it: {customers} (95% interval {low} to {high}).")
 DETECTABLE = text("So many warnings can show a difference from {points} percentage points on.")
-UNDETERMINED = text("{n} customers were contacted and ordered again: whether the contact kept them cannot be told.")
+UNDETERMINED = text("Contacted, and ordered again: {n}. Whether the contact kept them cannot be told.")
 NO_LOT = text("Whether somebody acted was no matter of lots: those two shares are observational.")
 #: Why there is no effect to tell.
 CODES = {

@@ -68,7 +68,7 @@ def by_owner(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[keys.sort_values(["nobody", "owner"], kind="stable").index].reset_index(drop=True)
 
 
-SUMMED = text("{n} customers on the red list, {worth} at risk.")
+SUMMED = text("Customers on the red list: {n}, with {worth} at risk.")
 
 
 def _heading(view: View, sums: Mapping[str, Any]) -> dict[str, str]:
