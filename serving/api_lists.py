@@ -9,7 +9,7 @@ from serving.api_data import NAMES, choice_of, columns_of, four_lists, listed, o
 from serving.api_errors import documented
 from serving.api_languages import Tongue
 from serving.api_models import One, Page
-from serving.api_visit import Exporter, Id, Limit, Offset, Reader, Search, Sort, Where, Word
+from serving.api_visit import Exporter, Id, Limit, Offset, Reader, Search, Sort, Visit, Where, Word
 from serving.exports import MEDIA_TYPES, Sheet, written
 from serving.ledger import Event, append
 from serving.list_register import VIEWS
@@ -116,11 +116,16 @@ def export(
 ) -> StreamingResponse:
     """A list as a file for a spreadsheet, in which no text can run as a formula; the ledger keeps who took it."""
     found = listed(visit, name, choice_of(where, q, sort, {"owner": owner, "level": level}))
-    sheet = Sheet.of(name, found.rows)
+    return taken_away(visit, Sheet.of(name, found.rows), kind)
+
+
+def taken_away(visit: Visit, sheet: Sheet, kind: str) -> StreamingResponse:
+    """A sheet as a file; the ledger keeps who took it."""
     pieces = written(sheet, kind)
-    taken = {"list": name, "format": kind, "rows": sheet.size}
+    taken = {"list": sheet.name, "format": kind, "rows": sheet.size}
     with visit.service.store.writing() as connection:
         append(connection, [Event("export_made", visit.caller.name, visit.now, taken)])
-    as_of = visit.service.board.newest().as_of
-    headers = {"Content-Disposition": f'attachment; filename="{name}-{as_of}.{kind}"'}
+    published = visit.service.board.published()
+    day = visit.today if published is None else published.run.as_of
+    headers = {"Content-Disposition": f'attachment; filename="{sheet.name}-{day}.{kind}"'}
     return StreamingResponse(pieces, media_type=MEDIA_TYPES[kind], headers=headers)

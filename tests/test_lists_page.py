@@ -27,7 +27,7 @@ from serving.pages.list_cells import Cells
 from serving.pages.lists import LINE
 from serving.pages.view import DASH, LANGUAGE_COOKIE, View, stranger
 from serving.sessions import COOKIE
-from serving.wording import stage_name
+from serving.wording import level_name, stage_name
 from serving.words.choices import CHOICES
 from serving.words.columns import CODES, COLUMNS, ON_LIST, column_of
 from serving.words.list_answers import ANSWERS, DEFINITIONS, GROUPS
@@ -254,7 +254,7 @@ def test_a_rep_sees_their_own_customers_on_every_list_and_in_every_file(whole: S
         seen |= set(shown(page.text))
         assert 'name="owner"' not in page.text
         if "customer_id" in columns_of(name):
-            seen |= {row["customer_id"] for row in file_of(whole, f"/export/{name}?format=csv", "ann")}
+            seen |= {row["Customer number"] for row in file_of(whole, f"/export/{name}?format=csv", "ann")}
     assert seen
     assert seen <= mine
 
@@ -269,7 +269,7 @@ def test_a_file_has_the_rows_of_the_page_in_the_same_order(whole: Site) -> None:
         address = re.search(rf'href="(/export/{name}\?[^"]+format=csv)"', page)
         assert address is not None
         rows = file_of(whole, address[1].replace("&amp;", "&"))
-        assert [row["customer_id"] for row in rows][:50] == shown(page)
+        assert [row["Customer number"] for row in rows][:50] == shown(page)
 
 
 def test_a_file_of_today_is_cut_as_todays_page(whole: Site) -> None:
@@ -279,7 +279,22 @@ def test_a_file_of_today_is_cut_as_todays_page(whole: Site) -> None:
         address = re.search(r'href="(/export/red\?[^"]*format=csv)"', page.text)
         rows = [] if address is None else file_of(whole, address[1].replace("&amp;", "&"))
         customers = re.findall(r'<th scope="row"><a href="/customers/([^"]+)" data-open', page.text)
-        assert [row["customer_id"] for row in rows][:50] == customers, asked
+        assert [row["Customer number"] for row in rows][:50] == customers, asked
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_says_in_words_what_its_page_says(whole: Site, name: str) -> None:
+    rows = file_of(whole, f"/export/{name}?format=csv")
+    listing = listed(visit_of(whole), name, Choice()).rows
+    assert len(rows) == len(listing)
+    for row, there in zip(rows, listing.to_dict("records"), strict=True):
+        assert not [cell for cell in row.values() if cell.startswith(("[", "{"))], "codes of a program"
+        if "level" in there:
+            assert row["Warning level"] == level_name(there["level"])
+        if "value_at_risk" in there and there["value_at_risk"] == there["value_at_risk"]:
+            assert float(row["Value at risk"]) == there["value_at_risk"]
+        if there.get("shown") not in (None, "percent"):
+            assert row["Chance of no order"] == ""
 
 
 def test_files_are_for_who_may_take_them_run_nothing_and_are_kept_in_the_ledger(paged: Paged) -> None:

@@ -82,7 +82,7 @@ def test_a_wrong_address_says_so_on_a_page(paged: Paged) -> None:
 @pytest.mark.parametrize("locale", LANGUAGES)
 def test_the_page_is_in_the_readers_language_and_the_choice_lasts(paged: Paged, locale: str) -> None:
     red(paged)
-    said = {"en": "Red list 1", "ja": "赤リスト 1", "zh": "红色列表 1"}[locale]
+    said = {"en": "Red list 1", "ja": "赤リスト 1", "zh": "红色名单 1"}[locale]
     assert said in words_of(paged.get("manager", "/", locale))
     chosen = paged.get("manager", f"/?lang={locale}", "en")
     assert said in words_of(chosen)

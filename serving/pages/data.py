@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from features.errors import KizashiError
 from features.source_record import SourceRecord
@@ -13,10 +13,10 @@ from serving.access import EXPORT, SET
 from serving.api_board import Day
 from serving.api_errors import Refused
 from serving.api_visit import Word
-from serving.exports import MEDIA_TYPES, Sheet, written
-from serving.ledger import Event, append
+from serving.exports import Sheet
 from serving.pages import data_parts as parts
-from serving.pages.view import HEADERS, NOT_YOURS, Overseeing, Setting, View, redirected
+from serving.pages.files import file_answer
+from serving.pages.view import NOT_YOURS, Overseeing, Setting, View, redirected
 from serving.words.speech import text
 
 router = APIRouter()
@@ -145,13 +145,7 @@ def quarantine_file(
         raise Refused(403, message=NOT_YOURS)
     record, name, _ = _asked(view, table, reason, column)
     rows = record.refused(name, reason or "", column or "", most=MOST_IN_A_FILE)
-    sheet = Sheet.of(f"quarantine-{name}", rows)
-    pieces = written(sheet, kind)
-    taken = {"list": sheet.name, "format": kind, "rows": sheet.size}
-    with view.service.store.writing() as connection:
-        append(connection, [Event("export_made", view.visit.caller.name, view.visit.now, taken)])
-    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{sheet.name}.{kind}"'}
-    return StreamingResponse(pieces, media_type=MEDIA_TYPES[kind], headers=headers)
+    return file_answer(view, Sheet.of(f"quarantine-{name}", rows), kind)
 
 
 def _asked(view: View, table: str | None, reason: str | None, column: str | None) -> tuple[SourceRecord, str, int]:

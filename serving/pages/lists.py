@@ -10,13 +10,14 @@ from fastapi.responses import Response
 
 from features.contact_records import LOGGED_WITHIN_DAYS
 from features.contract import CONTRACT
-from serving import api_lists
-from serving.api_data import columns_of, listed, profile_of
+from serving.api_data import choice_of, columns_of, listed, profile_of
 from serving.api_settings import terms_now
 from serving.api_visit import Id, Search, Sort, Where, Word
 from serving.list_rows import NONE, Choice, Terms, as_records
 from serving.lists import LISTS
+from serving.pages.files import file_answer
 from serving.pages.list_cells import Cells, look_of, sortable
+from serving.pages.list_files import file_of, with_shown
 from serving.pages.today import (
     INDUSTRY,
     LEVEL,
@@ -30,7 +31,7 @@ from serving.pages.today import (
     PageNumber,
     told,
 )
-from serving.pages.view import HEADERS, Exporting, Reading, View, redirected
+from serving.pages.view import Exporting, Reading, View, redirected
 from serving.wording import level_name
 from serving.words.columns import LARGEST_FIRST, column_of
 from serving.words.list_answers import ANSWERS, DEFINITIONS, GROUPS
@@ -167,9 +168,8 @@ def export(
     """A list as a file with the rows of its page, in the same order."""
     more = {"queue": queue, "region": region, "industry": industry, LINE: line}
     conditions = [*where, *(f"{column}={value}" for column, value in more.items() if value)]
-    answer = api_lists.export(view.visit, name, kind, owner or None, level or None, q, conditions, sort)
-    answer.headers.update(HEADERS)
-    return answer
+    found = listed(view.visit, name, choice_of(conditions, q, sort, {"owner": owner or None, "level": level or None}))
+    return file_answer(view, file_of(view, name, found.rows), kind)
 
 
 def limits_of(view: View) -> dict[str, str]:
@@ -205,9 +205,7 @@ def _known(value: float) -> float | None:
 
 def _rows(view: View, name: str, part: pd.DataFrame, columns: list[str]) -> list[list[dict[str, Any]]]:
     """The cells of some rows."""
-    if "churn_probability" in part.columns and "shown" not in part.columns:
-        state = view.service.desk.look().company.known(part["customer_id"])
-        part = part.assign(shown=None if state is None else state["shown"].to_numpy())
+    part = with_shown(view, part)
     rows = told(view, part) if "reasons" in part.columns else as_records(part)
     cells = Cells(view, name)
     return [[cells.cell(column, row) for column in columns] for row in rows]

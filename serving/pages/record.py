@@ -4,16 +4,16 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 from fastapi import APIRouter, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from models.levels import LEVELS
 from serving.api_data import profile_of
 from serving.change_words import listed
-from serving.exports import MEDIA_TYPES, Sheet, written
-from serving.ledger import Event, append
+from serving.exports import Sheet
 from serving.pages import record_funnels as funnels
 from serving.pages import record_model as model
 from serving.pages import record_parts as parts
+from serving.pages.files import file_answer
 from serving.pages.record_parts import OUTCOMES, WAITING, Told
 from serving.pages.view import DASH, Exporting, Overseeing, View, unknown
 from serving.rows import records
@@ -156,12 +156,7 @@ def export(
             dtype="object",
         ),
     )
-    pieces = written(sheet, kind)
-    taken = {"list": "warnings", "format": kind, "rows": sheet.size}
-    with view.service.store.writing() as connection:
-        append(connection, [Event("export_made", view.visit.caller.name, view.visit.now, taken)])
-    headers = {"Content-Disposition": f'attachment; filename="warnings-{view.visit.today}.{kind}"'}
-    return StreamingResponse(pieces, media_type=MEDIA_TYPES[kind], headers=headers)
+    return file_answer(view, sheet, kind)
 
 
 def _own(view: View) -> pd.Series:

@@ -6,15 +6,15 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from serving import api_loop
 from serving.access import ACT
 from serving.api_models import TaskAsleepBody, TaskDoneBody, TaskWaivedBody
 from serving.api_visit import Id, Visit, Word
-from serving.exports import MEDIA_TYPES, Sheet, written
-from serving.ledger import Event, append
+from serving.exports import Sheet
 from serving.list_rows import as_records
+from serving.pages.files import file_answer
 from serving.pages.forms import offer
 from serving.pages.task_parts import (
     GROUPS,
@@ -32,7 +32,7 @@ from serving.pages.task_parts import (
     warning_line,
 )
 from serving.pages.today import MOST, PageNumber
-from serving.pages.view import HEADERS, Exporting, Reading, View, redirected
+from serving.pages.view import Exporting, Reading, View, redirected
 from serving.sessions import local_path
 from serving.words.choices import CHOICES, options
 from serving.words.speech import text
@@ -150,13 +150,7 @@ def export(
     standing = standing_of(view, [row["customer_id"] for row in rows])
     told = [{**row, **task_row(view, row, standing), "team": row["team"], "owner": row["owner"]} for row in rows]
     sheet = Sheet("tasks", SHEET, [[row[name] for name in SHEET] for row in told], len(told))
-    pieces = written(sheet, kind_of_file)
-    taken = {"list": "tasks", "format": kind_of_file, "rows": sheet.size}
-    with view.service.store.writing() as connection:
-        append(connection, [Event("export_made", view.visit.caller.name, view.visit.now, taken)])
-    name = f"tasks-{view.visit.today}.{kind_of_file}"
-    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(pieces, media_type=MEDIA_TYPES[kind_of_file], headers=headers)
+    return file_answer(view, sheet, kind_of_file)
 
 
 @router.get("/tasks/{task_id}")
