@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import shlex
 import socket
 import threading
 from collections import OrderedDict
@@ -24,6 +25,7 @@ from features.errors import KizashiError, SettingsError, SourceError
 from features.source_record import SourceRecord, source_record
 from pipelines import console
 from pipelines.changed_settings import checks
+from pipelines.cli_options import DEFAULT_OUT
 from pipelines.files import with_folder
 from pipelines.intake import install_features
 from pipelines.rule_sections import company_rules
@@ -234,7 +236,7 @@ def serving(
                 f"Serving {address}/ for people, {address}{PREFIX} for programs (Ctrl-C ends it)", markup=False
             )
             if alone:
-                _show_link(service, address)
+                _show_link(service, address, out)
             config = uvicorn.Config(
                 make_app(service, hosts=(shown, *names)),
                 log_config=None,
@@ -262,13 +264,14 @@ def _without_accounts(service: Service, host: str, names: tuple[str, ...]) -> bo
     return True
 
 
-def _show_link(service: Service, address: str) -> None:
+def _show_link(service: Service, address: str, out: Path) -> None:
     """Say how to come in where there are no accounts."""
     with service.store.writing() as connection:
         secret = link_for(connection, LOCAL.name, service.clock())
     console.out.print("Open this link once, within a day, to sign in on this machine:", markup=False)
     print(f"{address}{SIGN_IN}/{secret}", flush=True)
-    console.out.print("There are no accounts yet; make one: kizashi user add NAME --role manager", markup=False)
+    where = "" if out == DEFAULT_OUT else f" --out {shlex.quote(str(out))}"
+    console.out.print(f"There are no accounts yet; make one: kizashi user add NAME --role manager{where}", markup=False)
 
 
 def is_own(host: str) -> bool:

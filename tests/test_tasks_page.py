@@ -267,9 +267,9 @@ def test_the_file_holds_the_tasks_of_the_page_and_runs_nothing(paged: Paged) -> 
     )
     answer = paged.get("manager", "/export/tasks?format=csv")
     rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
-    assert [row["task_id"] for row in rows] == [one or other for one, other in shown]
-    assert rows[0]["customer"] == '\'=HYPERLINK("http://x")'
-    assert rows[0]["title"].startswith("[Slump] =HYPERLINK")
+    assert [row["Task number"] for row in rows] == [one or other for one, other in shown]
+    assert rows[0]["Customer"] == '\'=HYPERLINK("http://x")'
+    assert rows[0]["Task"].startswith("[Slump] =HYPERLINK")
     book = ZipFile(io.BytesIO(paged.get("manager", "/export/tasks?format=xlsx&owner=Ann").content))
     assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
     taken = [event.payload for event in ledger(paged, "export_made")]

@@ -9,10 +9,10 @@ from serving.exports import Sheet
 from serving.pages.list_cells import Cells
 from serving.pages.today import told
 from serving.pages.view import View, unknown
-from serving.words.columns import FIGURES, Kind, column_of
+from serving.words.columns import FIGURES, column_of
 
 #: Kinds whose values a spreadsheet can reckon with, and so stay as they are.
-_PLAIN: tuple[Kind, ...] = (*FIGURES, "day", "month", "moment", "year", "customer", "text")
+_PLAIN: tuple[str, ...] = (*FIGURES, "day", "month", "moment", "year", "customer", "text")
 #: Rows that are put into words at a time.
 _AT_A_TIME = 500
 

@@ -71,8 +71,10 @@ def _funnel(view: View, name: str, title: str, steps: Sequence[tuple[str, int]],
     whole = steps[0][1] or 1
     rows = [Count(view.say(message), float(n), view.number(n)) for message, n in steps]
     headings = [
-        (view.say(text("How far")), ""), (view.say(text("Number")), "number"), (view.say(text("Of the first")), "number"),
-    ]  # fmt: skip
+        (view.say(text("How far")), ""),
+        (view.say(text("Number")), "number"),
+        (view.say(text("Of the first")), "number"),
+    ]
     described = view.say(text("A bar for each step, against the first."))
     cells = [[row.label, row.shown, view.share((row.value or 0) / whole)] for row in rows]
     return {

@@ -34,7 +34,8 @@ from serving.pages.task_parts import (
 from serving.pages.today import MOST, PageNumber
 from serving.pages.view import Exporting, Reading, View, redirected
 from serving.sessions import local_path
-from serving.words.choices import CHOICES, options
+from serving.wording import level_name
+from serving.words.choices import CHOICES, choice_name, options
 from serving.words.speech import text
 from serving.words.task_words import KIND_NAMES, NEEDS
 
@@ -134,11 +135,21 @@ def _filters(view: View, asked: Asked, there: Found) -> list[dict[str, Any]]:
     ]
 
 
-#: Columns of the file, which holds the tasks in the order of the page.
-SHEET = (
-    "task_id", "title", "customer_id", "customer", "level", "owner", "team", "kind", "due_on", "state", "snoozed_until",
-    "closed_at", "closed_by",
-)  # fmt: skip
+#: Columns of the file, which holds the tasks in the order of the page, and their headings.
+SHEET = {
+    "task_id": text("Task number"),
+    "title": text("Task"),
+    "customer_id": text("Customer number"),
+    "customer": text("Customer"),
+    "level": text("Warning level"),
+    "owner": text("Sales person"),
+    "team": text("Team"),
+    "due_on": text("Due day"),
+    "state": text("State"),
+    "snoozed_until": text("Asleep until"),
+    "closed_at": text("Ended"),
+    "closed_by": text("Ended by"),
+}
 
 
 @router.get("/export/tasks")
@@ -148,8 +159,12 @@ def export(
     """The tasks of a page as a file for a spreadsheet; the ledger keeps who took it."""
     rows = as_records(found(view, asked).rows)
     standing = standing_of(view, [row["customer_id"] for row in rows])
-    told = [{**row, **task_row(view, row, standing), "team": row["team"], "owner": row["owner"]} for row in rows]
-    sheet = Sheet("tasks", SHEET, [[row[name] for name in SHEET] for row in told], len(told))
+    told = [{**row, **task_row(view, row, standing), "owner": row["owner"]} for row in rows]
+    for row in told:
+        row["level"] = level_name(row["level"], view.locale) if row["level"] else None
+        row["state"] = choice_name("task_state", row["state"], view.locale)
+    headings = [view.say(heading) for heading in SHEET.values()]
+    sheet = Sheet("tasks", headings, [[row[name] for name in SHEET] for row in told], len(told))
     return file_answer(view, sheet, kind_of_file)
 
 

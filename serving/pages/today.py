@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from models.warning_rules import WarningRule
-from serving.api_data import four_lists, open_tasks, open_warnings, profile_of, said_in
+from serving.api_data import four_lists, open_tasks, open_warnings, profile_of, room, said_in
 from serving.api_settings import terms_now
 from serving.api_story import moved
 from serving.api_visit import Search, Sort, Word
-from serving.change_words import change_short
+from serving.change_words import change_short, listed
 from serving.charts import SIGNS
 from serving.list_rows import NONE, Choice, as_records
 from serving.list_words import clearing_text, step_text, why_texts
@@ -21,7 +21,7 @@ from serving.pages.view import Reading, View
 from serving.records import PERCENT
 from serving.story import change_of
 from serving.wording import level_name
-from serving.words.choices import options
+from serving.words.choices import choice_name, options
 from serving.words.speech import text
 
 router = APIRouter()
@@ -142,7 +142,7 @@ def _row(view: View, row: dict[str, Any], rules: Mapping[str, WarningRule]) -> d
         "clearing": clearing_text(row["why"], rules, view.locale),
         "step": step_text(row["next_step"], row, view.locale),
         "step_on": view.day((row["next_step"] or {}).get("due_on")),
-        "also": row["also_on"],
+        "also": listed([choice_name("list", one, view.locale) for one in row["also_on"]], view.locale),
     }
 
 
@@ -150,7 +150,7 @@ def _filters(view: View, asked: dict[str, str | None]) -> list[dict[str, Any]]:
     """What the list can be cut by: field, label, its values and the one that is chosen."""
     day, _ = profile_of(view.visit)
     levels = [(code, level_name(code, view.locale)) for code in reversed(LOUDNESS)]
-    listed: list[tuple[str, str, list[tuple[str, str]]]] = [
+    offered: list[tuple[str, str, list[tuple[str, str]]]] = [
         ("level", LEVEL, levels),
         ("queue", QUEUE, options("queue", view.locale)),
     ]
@@ -164,10 +164,10 @@ def _filters(view: View, asked: dict[str, str | None]) -> list[dict[str, Any]]:
             continue
         values = [(value, value) for value in day.values(column)]
         if values:
-            listed.append((field, label, [*values, (NONE, view.say(NOBODY if field == "owner" else WITHOUT))]))
+            offered.append((field, label, [*values, (NONE, view.say(NOBODY if field == "owner" else WITHOUT))]))
     return [
         {"field": field, "label": view.say(label), "options": values, "value": asked[field] or ""}
-        for field, label, values in listed
+        for field, label, values in offered
     ]
 
 
@@ -201,8 +201,11 @@ def _levels(rows: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _tasks_today(view: View) -> int:
-    """How many open tasks are due by today."""
-    return len(open_tasks(view.visit, due_until=view.visit.today, awake_on=view.visit.today))
+    """How many open tasks are due by today and fit into the day, as the page of tasks shows them."""
+    today, whose = view.visit.today, view.visit.caller.scope
+    due = open_tasks(view.visit, due_until=today, awake_on=today)
+    due = due if whose is None else due[due["owner"] == whose]
+    return len(due) - int(due["task_id"].isin(room(view.visit, today).left["task_id"]).sum())
 
 
 NOBODY, WITHOUT = text("Nobody"), text("Not known")

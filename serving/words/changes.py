@@ -303,7 +303,7 @@ PAGE: dict[str, str] = {
     "other_steps": text("Other steps"),
     "clearing": text("What would clear it"),
     "timeline": text("What happened"),
-    "timeline_told": text("The last 12 months, one line for each kind of event. Larger dots are larger orders."),
+    "timeline_told": text("One line for each kind of event. Larger dots are larger orders."),
     "timeline_of": text("Events from {day} to {later}"),
     "newest": text("The newest events"),
     "day": text("Day"),
