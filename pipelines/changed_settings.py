@@ -22,6 +22,8 @@ from serving.api_settings import MOST_PER_PERSON, NEW_PER_WEEK, PROFILE, THRESHO
 
 #: What a day goes by; the rest is for the service alone.
 OF_THE_DAY = (THRESHOLDS, PROFILE, WEIGHTS, NEW_PER_WEEK)
+#: No number that people set is larger: one that is out of all measure could not be shown any more.
+LARGEST = 1_000_000
 #: The report of a day that holds what it went by, where anything was changed.
 REPORT = "changed_settings"
 
@@ -46,6 +48,8 @@ def checks(settings: Settings, levels: Callable[[], Levels | None]) -> Mapping[s
 
     def of_the_file(name: str) -> Callable[[Any], Any]:
         def check(value: Any) -> Any:
+            if isinstance(value, int | float) and not abs(value) <= LARGEST:
+                raise SettingsError(f"{name}: expected a number up to {LARGEST:,}.")
             if value is not None:
                 in_use(settings, {name: value})
             return value

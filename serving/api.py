@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from features.errors import KizashiError, StoreError
 from serving import api_company, api_customers, api_errors, api_lists, api_loop, api_story
-from serving.api_errors import Refused, answer, documented
+from serving.api_errors import OF_THE_MACHINE, Refused, answer, documented
 from serving.api_guard import LOOPBACK, Guard, Split
 from serving.api_models import Health
 from serving.api_visit import Service, log, service_of
@@ -43,6 +43,7 @@ def make_app(service: Service, *, hosts: Iterable[str] = ()) -> FastAPI:
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,  # the pages of the framework load their scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # it would send a token on by http, whatever stands in front
         generate_unique_id_function=_operation,
         separate_input_output_schemas=False,
     )
@@ -79,6 +80,8 @@ def _unready(request: Request, fault: Exception) -> Response:
 
 
 def _mistaken(request: Request, mistake: KizashiError) -> Response:
+    if isinstance(mistake, OF_THE_MACHINE):
+        log.warning("%s", mistake)
     return answer(Refused(422, error=mistake), request.headers)
 
 

@@ -18,9 +18,9 @@ from pydantic import BaseModel, Field
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
-from features.errors import KizashiError
+from features.errors import ArtefactError, KizashiError, SourceError
 from serving.api_languages import ENGLISH, of_language, spoken
-from serving.words.errors import error_text
+from serving.words.errors import error_headline, error_text
 from serving.words.speech import language, text
 
 #: Code and sentence by status, where nothing better is known.
@@ -37,6 +37,9 @@ WORDS: Mapping[int, tuple[str, str]] = {
     500: ("fault", text("Something went wrong here. The service's log says more under this reference.")),
     503: ("not_ready", text("The service cannot answer now: nothing is published, or its database does not answer.")),
 }
+
+#: Mistakes whose line names a folder of the machine: it is for the log, and people are told what kind of one it is.
+OF_THE_MACHINE = (ArtefactError, SourceError)
 
 
 class Fault(BaseModel):
@@ -85,6 +88,8 @@ class Refused(Exception):
 
     def message(self, locale: str = ENGLISH) -> str:
         """One line for a person, in that language."""
+        if isinstance(self._error, OF_THE_MACHINE):
+            return error_headline(self._error, locale)
         if self._error is not None:
             return error_text(self._error, locale)
         return language(locale).words(self._message, **self._phrases)

@@ -20,6 +20,8 @@ log = logging.getLogger("kizashi.api")
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 BODY_BYTES = 64 * 1024
+#: Of the question in a page's address, which its links repeat.
+QUERY_BYTES = 8 * 1024
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -124,6 +126,8 @@ class Split:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send one request on."""
         is_page = scope["type"] == "http" and not scope["path"].startswith(self._prefix)
+        if is_page and len(scope["query_string"]) > QUERY_BYTES:
+            raise Refused(400)
         await (self._pages if is_page else self._app)(scope, receive, send)
 
 

@@ -30,6 +30,8 @@ RENEWED = timedelta(days=1)
 #: However often it was made anew, somebody signed in so long ago signs in again.
 LONGEST = timedelta(days=30)
 
+#: Characters of a path to go on to at most.
+LONGEST_PATH = 2000
 #: What stands in an address as it is; letters of other alphabets do not go into a header.
 _SAFE = "/?&=%#:;,@+!$'()*~-._"
 
@@ -126,8 +128,11 @@ def cookie_of(request: HTTPConnection) -> str:
 
 
 def let_in(response: Response, request: HTTPConnection, cookie: str) -> None:
-    """Give the browser a session's cookie."""
-    secure = by_https(request)
+    """Give the browser a session's cookie.
+
+    A browser sends the secure one by https alone, so that it is made anew as a secure one whatever a proxy says.
+    """
+    secure = by_https(request) or SECURE_COOKIE in request.cookies
     response.set_cookie(
         SECURE_COOKIE if secure else COOKIE,
         cookie,
@@ -186,5 +191,5 @@ def local_path(wanted: str) -> str:
 
     Browsers read a backslash as a slash, and pass over tabs and line breaks: no such character is let through.
     """
-    fits = wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted and len(wanted) <= 2000
+    fits = wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted and len(wanted) <= LONGEST_PATH
     return quote(wanted, safe=_SAFE) if fits and wanted.isprintable() and " " not in wanted else "/"

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from features.contract import CONTRACT, REQUIRED_TABLE
 from features.errors import KizashiError, StoreError
-from serving.api_errors import WORDS, Refused
+from serving.api_errors import OF_THE_MACHINE, WORDS, Refused
 from serving.api_visit import log
 from serving.pages import (
     changes,
@@ -32,6 +32,7 @@ from serving.pages import (
 )
 from serving.pages.templating import STATIC, TEMPLATES
 from serving.pages.view import SignedOut, View, redirected, stranger
+from serving.sessions import LONGEST_PATH
 from serving.words.speech import text
 
 #: The modules of all pages, each with its addresses as `router`; an id may hold a slash, so its parts come before it.
@@ -84,7 +85,8 @@ class Pages(FastAPI):
 
 def make_pages(state: Any) -> FastAPI:
     """The application of the pages; `state` is that of the service's own application."""
-    app = Pages(openapi_url=None, docs_url=None, redoc_url=None)
+    # To an address without its last slash the framework would send on by http, whatever stands in front.
+    app = Pages(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state = state
     for kind, handler in (
         (SignedOut, _to_sign_in), (Refused, _refused), (HTTPException, _by_framework),
@@ -109,7 +111,10 @@ def _to_sign_in(request: Request, _: SignedOut) -> Response:
     # as it was sent: an id may hold a slash or a space
     path = request.scope["raw_path"].decode("ascii", "replace") if request.method == "GET" else "/"
     query = f"?{request.url.query}" if request.url.query and request.method == "GET" else ""
-    return redirected(stranger(request).link("sign-in", next="" if path + query == "/" else path + query))
+    onward = path + query
+    # What the way in would not take is not handed to it: whoever signs in begins with the first page.
+    kept = onward != "/" and len(onward) <= LONGEST_PATH
+    return redirected(stranger(request).link("sign-in", next=onward if kept else ""))
 
 
 def fault_page(request: Request, refused: Refused) -> HTMLResponse:
@@ -148,4 +153,6 @@ def _unready(request: Request, fault: Exception) -> Response:
 
 
 def _mistaken(request: Request, mistake: KizashiError) -> Response:
+    if isinstance(mistake, OF_THE_MACHINE):
+        log.warning("%s", mistake)
     return fault_page(request, Refused(422, error=mistake))

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ValidationError
 
-from features.errors import KizashiError
+from features.errors import KizashiError, StoreError
 from serving.api_errors import Refused
 from serving.api_visit import PRINTABLE
 from serving.pages.view import DONE, Shows, View, redirected
@@ -129,7 +129,15 @@ def genuine(view: View, fields: Fields) -> None:
 
 
 def problem_of(refusal: Refused | ValidationError | KizashiError, view: View) -> tuple[str, int]:
-    """Why something was not done, as a line for a person, and the status of the answer."""
+    """Why something was not done, as a line for a person, and the status of the answer.
+
+    Raises
+    ------
+    StoreError
+        Where the database itself failed: its line names a place and is for the log.
+    """
+    if isinstance(refusal, StoreError):
+        raise refusal
     if isinstance(refusal, Refused):
         where = [f"{one['where'].removeprefix('body.')}: {one['problem']}" for one in refusal.details if "where" in one]
         return " ".join([refusal.message(view.locale), *where]), refusal.status

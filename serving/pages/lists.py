@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from features.contact_records import LOGGED_WITHIN_DAYS
 from features.contract import CONTRACT
-from serving.api_data import choice_of, columns_of, listed, profile_of
+from serving.api_data import choice_of, columns_of, listed
 from serving.api_settings import terms_now
 from serving.api_visit import Id, Search, Sort, Where, Word
 from serving.list_rows import NONE, Choice, Terms, as_records
@@ -30,6 +30,7 @@ from serving.pages.today import (
     WITHOUT,
     PageNumber,
     told,
+    values_of,
 )
 from serving.pages.view import Exporting, Reading, View, redirected
 from serving.wording import level_name
@@ -251,7 +252,6 @@ def _ways(column: str, name: str) -> tuple[str, str]:
 
 def _filters(view: View, asked: Asked) -> list[dict[str, Any]]:
     """What the list can be cut by: field, label, its values and the one that is chosen."""
-    day, _ = profile_of(view.visit)
     offered = []
     for field, label in _CUTS:
         if field == "owner" and view.visit.caller.scope is not None:
@@ -259,7 +259,7 @@ def _filters(view: View, asked: Asked) -> list[dict[str, Any]]:
         if field == "level":
             values = [(code, level_name(code, view.locale)) for code in reversed(LOUDNESS)]
         else:
-            known = [(value, value) for value in day.values(field)]
+            known = [(value, value) for value in values_of(view, field)]
             nobody = (NONE, view.say(NOBODY if field == "owner" else WITHOUT))
             values = [*known, nobody] if known else []
         if values:

@@ -15,6 +15,7 @@ from serving.api_visit import log, service_of
 from serving.pages.forms import FOREIGN, Sent
 from serving.pages.view import View, redirected, stranger
 from serving.sessions import (
+    LONGEST_PATH,
     SIGN_IN,
     Session,
     Sessions,
@@ -42,7 +43,7 @@ def _sessions(request: Request) -> Sessions:
 
 router = APIRouter(dependencies=[Depends(_sessions)])
 
-Next = Annotated[str, Query(alias="next", max_length=2000)]
+Next = Annotated[str, Query(alias="next", max_length=LONGEST_PATH)]
 Secret = Annotated[str, Path(max_length=100)]
 
 

@@ -247,20 +247,21 @@ def others_of(view: View, task: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def warning_line(view: View, task: Mapping[str, Any], standing: Standing) -> dict[str, Any] | None:
-    """The warning that a task belongs to; None where there is none, or it is left alone."""
+    """The warning that a task belongs to; None where there is none, it is left alone, or not the caller's to see."""
     if not task["episode_id"]:
         return None
     rows = view.service.store.episodes(customer_id=task["customer_id"]).rows
     row = next((row for row in as_records(rows) if row["episode_id"] == task["episode_id"]), None)
-    if row is None or row["arm"] != "shown":
-        return None
     customer = task["customer_id"]
+    # A task may be the caller's own and its customer somebody else's: then so is the warning.
+    if row is None or row["arm"] != "shown" or customer not in standing.open_to:
+        return None
     return {
         "level": row["level"] if row["level"] in SIGNS else "none",
         "opened": view.day(row["opened_on"]),
         "step": choice_name("step", row["step"], view.locale),
         "closed": view.day(row["closed_on"]) if row["closed_on"] else "",
-        "address": view.link("customers", customer) + "#warning" if customer in standing.open_to else "",
+        "address": view.link("customers", customer) + "#warning",
     }
 
 

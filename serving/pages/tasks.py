@@ -217,7 +217,10 @@ def _back(view: View, task_id: str) -> str:
     """The page of ours that one came from; that of all tasks where it is not known."""
     if typed := view.typed.get("back"):
         return local_path(typed)
-    came = urlsplit(view.request.headers.get("referer", ""))
+    try:
+        came = urlsplit(view.request.headers.get("referer", ""))
+    except ValueError:
+        return "/tasks"
     here = view.link("tasks", task_id)
     if came.netloc != view.request.headers.get("host") or came.path.startswith((here, "/sign-in")):
         return "/tasks"

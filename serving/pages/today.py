@@ -148,7 +148,6 @@ def _row(view: View, row: dict[str, Any], rules: Mapping[str, WarningRule]) -> d
 
 def _filters(view: View, asked: dict[str, str | None]) -> list[dict[str, Any]]:
     """What the list can be cut by: field, label, its values and the one that is chosen."""
-    day, _ = profile_of(view.visit)
     levels = [(code, level_name(code, view.locale)) for code in reversed(LOUDNESS)]
     offered: list[tuple[str, str, list[tuple[str, str]]]] = [
         ("level", LEVEL, levels),
@@ -162,13 +161,21 @@ def _filters(view: View, asked: dict[str, str | None]) -> list[dict[str, Any]]:
     ):
         if field == "owner" and view.visit.caller.scope is not None:
             continue
-        values = [(value, value) for value in day.values(column)]
+        values = [(value, value) for value in values_of(view, column)]
         if values:
             offered.append((field, label, [*values, (NONE, view.say(NOBODY if field == "owner" else WITHOUT))]))
     return [
         {"field": field, "label": view.say(label), "options": values, "value": asked[field] or ""}
         for field, label, values in offered
     ]
+
+
+def values_of(view: View, column: str) -> tuple[str, ...]:
+    """The values of a column of texts among the customers whom the caller may see, in order."""
+    day, profile = profile_of(view.visit)
+    if view.visit.caller.scope is None or column not in profile.columns:
+        return day.values(column)
+    return tuple(sorted(map(str, profile[column].dropna().unique())))
 
 
 def _changes(view: View) -> dict[str, Any] | None:

@@ -167,7 +167,8 @@ class View:
     @property
     def path(self) -> str:
         """The path of this page, as an address has it."""
-        return quote(self.request.scope["path"], safe="/")
+        # Two slashes in front would name another host wherever this stands in a link.
+        return "/" + quote(self.request.scope["path"].lstrip("/"), safe="/")
 
     @property
     def here(self) -> str:
