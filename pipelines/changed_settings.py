@@ -83,7 +83,7 @@ def numbers(name: str, value: Any) -> dict[str, float]:
     if value is None:
         return {}
     right = isinstance(value, Mapping) and all(
-        isinstance(one, int | float) and not isinstance(one, bool) for one in value.values()
+        isinstance(one, int | float) and not isinstance(one, bool) and abs(one) <= LARGEST for one in value.values()
     )
     if not right:
         raise SettingsError(f"{name}: expected numbers by name, found {value!r}.")

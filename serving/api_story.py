@@ -1,5 +1,6 @@
 """Why a customer stands as it does, and how it would stand had something happened: nothing here changes anything."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import date
@@ -25,6 +26,10 @@ from serving.words.speech import language, text
 router = APIRouter(responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 500, 503))
 
 T = TypeVar("T")
+
+#: So many wait for a story at once: each takes seconds, one after another, and a thread that other pages then lack.
+MOST_WAITING = 8
+_PLACES = threading.BoundedSemaphore(MOST_WAITING)
 
 Since = Annotated[date | None, Query(description="An earlier day: the answer also tells why it stands otherwise now.")]
 
@@ -105,12 +110,16 @@ def _told(visit: Visit, customer_id: str, tell: Callable[[Stories, date], T]) ->
     stories = visit.service.stories
     if stories is None:
         raise Refused(409, "no_events", NO_STORIES)
+    if not _PLACES.acquire(blocking=False):
+        raise Refused(429)
     try:
         return tell(stories, day.as_of)
     except ArtefactError:
         raise Refused(409, "no_model", NO_MODEL) from None
     except KizashiError as mistake:
         raise Refused(422, error=mistake) from None
+    finally:
+        _PLACES.release()
 
 
 ANOTHER = text("Another customer")

@@ -2,10 +2,12 @@
 
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,16 @@ from paged import Paged
 from served import Served, warned
 from starlette.testclient import TestClient
 
-from pipelines.changed_settings import LARGEST, checks
+from features.errors import SettingsError
+from pipelines.changed_settings import LARGEST, checks, numbers
 from pipelines.server import AccountFiles
 from pipelines.settings import Settings
 from serving.api import PREFIX
 from serving.api_guard import QUERY_BYTES
-from serving.change_words import money
+from serving.api_story import MOST_WAITING
 from serving.ledger import append
 from serving.sessions import COOKIE, LONGEST_PATH, SECURE_COOKIE
-from serving.words.quantities import Speaker
-from serving.words.speech import language
+from serving.story import Story, WhatIf
 
 pytest_plugins = ["served_company"]
 
@@ -171,6 +173,41 @@ def test_a_form_that_the_database_fails_does_not_say_where_it_lies(pages: Paged)
     assert "idempotency_key" not in answer.text
 
 
+# What takes long
+
+
+class Slow:
+    """Tells no story before it may."""
+
+    def __init__(self) -> None:
+        self.all_here, self.may = threading.Barrier(MOST_WAITING + 1), threading.Event()
+
+    def story(self, customer_id: str, as_of: date, since: date | None = None) -> Story:
+        self.all_here.wait(60)
+        self.may.wait(60)
+        raise SettingsError(f"{customer_id}: no story on {as_of}, nor since {since}.")
+
+    def what_if(self, customer_id: str, as_of: date, **supposed: Any) -> WhatIf:
+        raise SettingsError(f"{customer_id}: no {supposed} on {as_of}.")
+
+
+def test_who_asks_for_many_stories_at_once_leaves_room_for_the_other_pages(pages: Paged) -> None:
+    here, slow, path = pages.served.app.state, Slow(), "/customers/K-AOKI/story"
+    here.service = replace(here.service, stories=slow)
+    with ThreadPoolExecutor(MOST_WAITING) as pool:
+        asked = [pool.submit(pages.get, "rep", path) for _ in range(MOST_WAITING)]
+        slow.all_here.wait(60)
+        try:
+            further = pages.get("rep", path), pages.served.get("ann", path)
+        finally:
+            slow.may.set()
+        assert {one.result().status_code for one in asked} == {422}
+    assert [answer.status_code for answer in further] == [429, 429]
+    assert "Too many requests" in further[0].text
+    slow.all_here = threading.Barrier(1)
+    assert pages.get("rep", path).status_code == 422, "their places are free again"
+
+
 # Numbers out of all measure
 
 
@@ -178,6 +215,13 @@ SHOWN = ("/", "/tasks", "/settings", "/manager")
 
 
 @pytest.mark.parametrize("name", ["tasks.most_per_person", "warnings.new_per_week"])
+@pytest.mark.parametrize("one", [10**400, float("inf"), float("nan")])
+def test_a_threshold_or_weight_out_of_all_measure_is_refused(one: float) -> None:
+    for name in ("levels.thresholds", "health.weights"):
+        with pytest.raises(SettingsError, match=name):
+            numbers(name, {"red": one})
+
+
 @pytest.mark.parametrize("value", [LARGEST + 1, 10**40, 10**400])
 def test_no_setting_makes_pages_that_cannot_be_shown(pages: Paged, name: str, value: int) -> None:
     here = pages.served.app.state
@@ -189,11 +233,3 @@ def test_no_setting_makes_pages_that_cannot_be_shown(pages: Paged, name: str, va
     ]
     assert [answer.status_code for answer in answers] == [422] * 3
     assert {path: pages.get("admin", path).status_code for path in SHOWN} == dict.fromkeys(SHOWN, 200)
-
-
-@pytest.mark.parametrize("value", [1e26, -1e40, 1e308])
-def test_a_figure_out_of_all_measure_is_written_out(value: float) -> None:
-    speaker = Speaker(language("en"), "EUR")
-    digits = f"{abs(value):.0f}"
-    assert re.sub(r"\D", "", speaker.number(value, 0))[:15] == digits[:15]
-    assert len(re.sub(r"\D", "", money(value, "en", "EUR"))) == len(digits)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from serving.change_words import listed
 from serving.charts import About
 from serving.pages.record_parts import STAYED, WAITING, Told, table
 from serving.pages.view import DASH, View
@@ -27,13 +28,16 @@ def of_customers(view: View, told: Told) -> dict[str, Any]:
         (text("With a level and an open warning"), int((warned & standing).sum())),
     ]
     outside = profile.loc[~inside, "cohort"].value_counts()
-    said = [f"{view.number(int(n))} {cohort_reason(str(code), locale=view.locale)}" for code, n in outside.items()]
+    said = [
+        view.say(text("{reason}: {n}"), reason=cohort_reason(str(code), locale=view.locale), n=view.number(int(n)))
+        for code, n in outside.items()
+    ]
     small = view.say(
         text(
             "Outside the cohort: {counts}. A level without a warning waits for its second scoring or for room in the "
             "week."
         ),
-        counts=", ".join(said) or DASH,
+        counts=listed(said, view.locale) if said else DASH,
     )  # fmt: skip
     title = view.say(text("Customers on {day}"), day=view.day(told.day.as_of))
     return _funnel(view, "customers", title, steps, small)

@@ -193,20 +193,16 @@ def _in_money(value: float, figures: int, currency: str, locale: Locale) -> str:
     )
 
 
-#: Digits enough for any float: with the usual 28 a figure that is out of all measure would be an error.
-_ANY = decimal.Context(prec=400)
-
-
 def _rounded(value: float, decimals: int) -> Decimal:
     """The nearest decimal number, halves away from 0, never a negative 0."""
-    shown = Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), rounding=decimal.ROUND_HALF_UP, context=_ANY)
+    shown = Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), rounding=decimal.ROUND_HALF_UP)
     return shown or Decimal(0)
 
 
 def _to_figures(value: float, figures: int) -> Decimal:
     """The nearest whole number that has at most so many figures other than 0 at its end."""
     places = max(0, _rounded(value, 0).adjusted() + 1 - figures)
-    return _rounded(value, -places).quantize(Decimal(1), context=_ANY)
+    return _rounded(value, -places).quantize(Decimal(1))
 
 
 Kind = Callable[[Speaker, Any], str]
