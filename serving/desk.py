@@ -23,6 +23,7 @@ from serving.list_register import VIEWS, Material, Standing
 from serving.list_rows import READ, Choice, Order, Terms, asked, current, in_order, searchable, typed, wanted
 from serving.list_settings import terms_with
 from serving.lists import LISTS, ORDER, TASK_ORDER, open_tasks, reasons_to_list, rows_of
+from serving.order_lists import RESTARTED
 from serving.sheets import Mask, Places, Sheet
 from serving.store import Store
 
@@ -248,6 +249,7 @@ class Ledgered:
             tasks=self._tasks_of(at),
             signals=company.day.signals if at is None else company.day.of("signals", state["customer_id"]),
             terms=company.terms,
+            outcomes=self._store.outcomes() if names == (RESTARTED,) else None,
             known=state,
         )
         if TOLD_TASKS in names:

@@ -32,8 +32,12 @@ def _orders_by_owner(standing: Standing) -> pd.DataFrame:
 _CAME_OF_IT = {"state": "outcome", "detected_level": "detected_level", "approach": "approach", "why": "stopped_why"}
 
 
+#: The list that also tells what came of warnings.
+RESTARTED = "restarted"
+
+
 @view(
-    "restarted",
+    RESTARTED,
     ("LV-05",),
     (
         *WHO[:4],

@@ -12,7 +12,7 @@ from serving.api_data import listed
 from serving.api_settings import terms_now
 from serving.api_visit import Word
 from serving.charts import About
-from serving.list_rows import NONE, Choice, as_days, as_records
+from serving.list_rows import NONE, Choice, as_records
 from serving.pages import manager_loop as loop
 from serving.pages import manager_worked
 from serving.pages.manager_parts import (
@@ -244,9 +244,7 @@ LARGEST = text("The {n} with the most at risk; the sum is of all.")
 @router.get("/manager/restarted")
 def restarted(view: Overseeing, page: PageNumber = 1) -> Response:
     """The customers whose orders came back this month, with what is recorded of it."""
-    back = listed(view.visit, "restarted", Choice()).rows
-    memo = view.visit.look.company.memo
-    rows = memo.get("restarted", lambda: with_outcomes(back, view.service.store.outcomes()))
+    rows = listed(view.visit, "restarted", Choice()).rows
     part, pager = part_of(rows, page)
     shown = (
         "name", "owner", "was", "longest_gap_ended_on", "longest_gap_ended_days", "longest_gap_ended_amount",
@@ -267,18 +265,6 @@ def restarted(view: Overseeing, page: PageNumber = 1) -> Response:
     return _page(view, "restarted", [section])
 
 
-def with_outcomes(rows: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
-    """The list of customers that order again with what is recorded of each since that order, the newest record."""
-    newest = outcomes.sort_values("recorded_on", kind="stable").drop_duplicates("customer_id", keep="last")
-    newest = newest.set_index("customer_id").astype("object")
-    on = as_days(rows["customer_id"].map(newest["recorded_on"]).astype("object"))
-    since = (on >= as_days(rows["longest_gap_ended_on"])).to_numpy(dtype=bool)
-    told = {name: rows["customer_id"].map(newest[column]).where(since, None) for name, column in OUTCOME.items()}
-    return rows.assign(**told)
-
-
-#: Column of the list -> of the record of a warning.
-OUTCOME = {"outcome": "state", "detected_level": "detected_level", "approach": "approach", "stopped_why": "why"}
 BACK = text("Customers that ordered again this month after too long a silence")
 RESTARTED = text("Ordered again this month: {n}; for {recorded} of them it is recorded what was done and why.")
 DRAFTS = text(
