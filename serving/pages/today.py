@@ -14,7 +14,7 @@ from serving.api_story import moved
 from serving.api_visit import Search, Sort, Word
 from serving.change_words import change_short, listed
 from serving.charts import SIGNS
-from serving.list_rows import NONE, Choice, as_records
+from serving.list_rows import NONE, Choice, are_of, as_records
 from serving.list_words import clearing_text, step_text, why_texts
 from serving.lists import LISTS
 from serving.pages.view import Reading, View
@@ -209,10 +209,16 @@ def _levels(rows: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _tasks_today(view: View) -> int:
     """How many open tasks are due by today and fit into the day, as the page of tasks shows them."""
+    key = ("tasks due", view.visit.today, view.visit.caller.scope)
+    due: int = view.visit.look.company.memo.get(key, lambda: _due_by_today(view))
+    return due
+
+
+def _due_by_today(view: View) -> int:
     today, whose = view.visit.today, view.visit.caller.scope
     due = open_tasks(view.visit, due_until=today, awake_on=today)
     due = due if whose is None else due[due["owner"] == whose]
-    return len(due) - int(due["task_id"].isin(room(view.visit, today).left["task_id"]).sum())
+    return int((~are_of(due["task_id"], room(view.visit, today).left["task_id"])).sum())
 
 
 NOBODY, WITHOUT = text("Nobody"), text("Not known")
