@@ -1,5 +1,6 @@
 """Attacks on the pages: what addresses, headers and forms may not do, and what nobody is told on the way."""
 
+import logging
 import re
 import sqlite3
 import threading
@@ -152,7 +153,7 @@ def test_no_answer_names_a_folder_of_the_machine(
     pages: Paged, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     place = tmp_path / "nothing-here"
-    with without_events(pages, place):
+    with without_events(pages, place), caplog.at_level(logging.WARNING, "kizashi.api"):
         answers = [pages.get("manager", path) for path in OF_EVENTS]
         answers.append(pages.served.get("manager", "/lists/contact_days"))
     assert [answer.status_code for answer in answers] == [422] * len(answers)
