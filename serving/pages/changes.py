@@ -6,7 +6,7 @@ from fastapi.responses import Response
 from serving.api_story import moved
 from serving.charts import SIGNS
 from serving.pages.today import MOST, PageNumber
-from serving.pages.view import Reading
+from serving.pages.view import Reading, first_of
 from serving.story import change_of
 from serving.story_words import change_text
 from serving.words.speech import text
@@ -18,7 +18,7 @@ router = APIRouter()
 def changes(view: Reading, page: PageNumber = 1) -> Response:
     """Whose level moved, those with the most to lose first."""
     day, rows = moved(view.visit)
-    first = min((page - 1) * MOST, max(len(rows) - 1, 0) // MOST * MOST)
+    first = first_of(page, len(rows), MOST)
     part = rows.iloc[first : first + MOST].to_dict("records")
     since = view.service.store.day_before(day.as_of)
     return view.page(

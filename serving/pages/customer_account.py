@@ -20,7 +20,7 @@ from serving.loop_rows import Row
 from serving.pages.customer_parts import Known, known_of, story_of
 from serving.pages.customer_people import people_of
 from serving.pages.today import MOST, PageNumber
-from serving.pages.view import Reading, View, unknown
+from serving.pages.view import Reading, View, first_of, unknown
 from serving.plays import play_name
 from serving.story import Happening
 from serving.story_sections import Sections, drawn_days
@@ -192,7 +192,7 @@ def _timeline(view: View, one: Known, brief: AccountBrief, page: int) -> dict[st
     ]
     sections = Sections(story_of(one, view.service.currency), view.locale, "account-")
     newest = list(reversed(events))
-    first = min((page - 1) * TOLD, max(len(newest) - 1, 0) // TOLD * TOLD)
+    first = first_of(page, len(newest), TOLD)
     part = newest[first : first + TOLD]
     return {
         "chart": sections.timeline_chart(events, drawn_days(events, brief.as_of)),

@@ -16,7 +16,7 @@ from serving.api_visit import Word
 from serving.exports import Sheet
 from serving.pages import data_parts as parts
 from serving.pages.files import file_answer
-from serving.pages.view import NOT_YOURS, Overseeing, Setting, View, redirected
+from serving.pages.view import NOT_YOURS, Overseeing, Setting, View, first_of, redirected
 from serving.words.speech import text
 
 router = APIRouter()
@@ -116,7 +116,7 @@ def quarantine(
     if not table:
         return redirected("/data")
     record, name, total = _asked(view, table, reason, column)
-    first = min((page - 1) * MOST, max(total - 1, 0) // MOST * MOST)
+    first = first_of(page, total, MOST)
     rows = record.refused(name, reason or "", column or "", skip=first, most=MOST)
     return view.page(
         "quarantine.html",

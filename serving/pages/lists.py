@@ -32,7 +32,7 @@ from serving.pages.today import (
     told,
     values_of,
 )
-from serving.pages.view import Exporting, Reading, View, redirected
+from serving.pages.view import Exporting, Reading, View, first_of, redirected
 from serving.wording import level_name
 from serving.words.columns import LARGEST_FIRST, column_of
 from serving.words.list_answers import ANSWERS, DEFINITIONS, GROUPS
@@ -120,7 +120,7 @@ def one_list(
         return redirected(f"/{view.asked(list=name)}")
     asked = Asked(owner, level, region, industry, q, sort)
     found = listed(view.visit, name, asked.choice)
-    first = min((page - 1) * MOST, max(len(found.rows) - 1, 0) // MOST * MOST)
+    first = first_of(page, len(found.rows), MOST)
     part = found.rows.iloc[first : first + MOST]
     headings = _headings(view, name, sort)
     return view.page(

@@ -13,7 +13,7 @@ from serving.list_register import Listing
 from serving.list_rows import NONE, Choice
 from serving.pages.list_cells import FEWER, MORE, Cells
 from serving.pages.today import NOBODY
-from serving.pages.view import DASH, View, unknown
+from serving.pages.view import DASH, View, first_of, unknown
 from serving.rows import records
 from serving.words.columns import FIGURES, column_of
 from serving.words.list_answers import DEFINITIONS as COUNTED
@@ -220,7 +220,7 @@ def _cell(view: View, cell: dict[str, Any], row: Mapping[str, Any], column: str)
 
 def part_of(rows: pd.DataFrame, page: int, most: int = MOST) -> tuple[pd.DataFrame, dict[str, int]]:
     """A page of some rows, and what its pager says; a page beyond the last is the last."""
-    first = min((page - 1) * most, max(len(rows) - 1, 0) // most * most)
+    first = first_of(page, len(rows), most)
     part = rows.iloc[first : first + most]
     return part, {"first": first + 1, "last": first + len(part), "total": len(rows), "most": most}
 

@@ -15,7 +15,7 @@ from serving.pages import record_model as model
 from serving.pages import record_parts as parts
 from serving.pages.files import file_answer
 from serving.pages.record_parts import OUTCOMES, WAITING, Told
-from serving.pages.view import DASH, Exporting, Overseeing, View, unknown
+from serving.pages.view import DASH, Exporting, Overseeing, View, first_of, unknown
 from serving.rows import records
 from serving.wording import dimension_name, level_name
 from serving.words.speech import text
@@ -103,7 +103,7 @@ def warnings(
 ) -> Response:
     """Every warning, the newest first."""
     rows = _chosen(parts.read(view), state, level, outcome)
-    first = min((page - 1) * MOST, max(len(rows) - 1, 0) // MOST * MOST)
+    first = first_of(page, len(rows), MOST)
     part = rows.iloc[first : first + MOST]
     names = parts.names_of(view.service.board.newest())
     levels = [(code, level_name(code, view.locale)) for code in LEVELS[:-1]]

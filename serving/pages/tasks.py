@@ -32,7 +32,7 @@ from serving.pages.task_parts import (
     warning_line,
 )
 from serving.pages.today import MOST, PageNumber
-from serving.pages.view import Exporting, Reading, View, redirected
+from serving.pages.view import Exporting, Reading, View, first_of, redirected
 from serving.sessions import local_path
 from serving.wording import level_name
 from serving.words.choices import CHOICES, choice_name, options
@@ -65,7 +65,7 @@ Wanted = Annotated[Asked, Depends(asked_of)]
 def tasks(view: Reading, asked: Wanted, page: PageNumber = 1) -> Response:
     """Tasks by when they are due, and the contacts that are planned."""
     there = found(view, asked)
-    first = min((page - 1) * MOST, max(len(there.rows) - 1, 0) // MOST * MOST)
+    first = first_of(page, len(there.rows), MOST)
     part = there.rows.iloc[first : first + MOST]
     rows = as_records(part)
     standing = standing_of(view, [row["customer_id"] for row in rows])

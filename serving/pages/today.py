@@ -17,7 +17,7 @@ from serving.charts import SIGNS
 from serving.list_rows import NONE, Choice, are_of, as_records
 from serving.list_words import clearing_text, step_text, why_texts
 from serving.lists import LISTS
-from serving.pages.view import Reading, View
+from serving.pages.view import Reading, View, first_of
 from serving.records import PERCENT
 from serving.story import change_of
 from serving.wording import level_name
@@ -73,7 +73,7 @@ def today(
     morning = four_lists(view.visit, choice)
     rules = {rule.code: rule for rule in terms_now(view.service).rules}
     rows = morning.lists[name]
-    first = min((page - 1) * MOST, max(len(rows) - 1, 0) // MOST * MOST)
+    first = first_of(page, len(rows), MOST)
     part = rows.iloc[first : first + MOST]
     asked = {"owner": owner, "level": level, "queue": queue, "region": region, "industry": industry, "line": line}
     return view.page(

@@ -265,6 +265,11 @@ def unknown(value: Any) -> bool:
     return value is None or value == "" or bool(pd.isna(value))
 
 
+def first_of(page: int, total: int, most: int) -> int:
+    """How many of `total` rows stand before a page of `most` rows; a page beyond the last is the last."""
+    return min((page - 1) * most, max(total - 1, 0) // most * most)
+
+
 def locale_of(request: Request, usual: str | None = None) -> str:
     """The language of a page: what its address asks for, what was chosen once, the account's, the browser's."""
     for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE), usual):
